@@ -1,0 +1,1 @@
+"""From a brief to sourced ideas. Knows no Discord and no terminal."""

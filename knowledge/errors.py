@@ -1,0 +1,54 @@
+"""The exception tree. Every message is one line, fit to show a user, and says what to do.
+
+    KindlingError                    anything that Kindling itself refuses or cannot do
+    ├── BadInput                     what the person gave cannot be used: it says why
+    ├── KnowledgeError
+    │   ├── StoreError               the data folder cannot be read or written
+    │   │   ├── StoreTooNew          made by a newer Kindling
+    │   │   ├── StoreBusy            another process holds it for too long
+    │   │   └── StoreFull            no room left on the disk
+    │   ├── ReadError                a file or page cannot be read; names it, and the line where known
+    │   └── EmbedderError            the embedder is missing, damaged or cannot be loaded
+    ├── LanguageError                (bot/language/errors.py) the language model: missing, out of memory, unreachable, late
+    └── IdeationError                (bot/ideation/errors.py) no idea could be made, or none by that name
+
+Domain code raises these; only the faces (terminal, cogs) translate them into what a person sees.
+"""
+
+from __future__ import annotations
+
+
+class KindlingError(Exception):
+    """Base of everything that Kindling raises on purpose. `str(error)` is one line for the user."""
+
+
+class BadInput(KindlingError):
+    """What the person gave cannot be used."""
+
+
+class KnowledgeError(KindlingError):
+    """Base of what goes wrong in `knowledge`."""
+
+
+class StoreError(KnowledgeError):
+    """The data folder cannot be read or written."""
+
+
+class StoreTooNew(StoreError):
+    """The database was made by a newer version of Kindling."""
+
+
+class StoreBusy(StoreError):
+    """Another process has held the database for too long."""
+
+
+class StoreFull(StoreError):
+    """The disk has no room left."""
+
+
+class ReadError(KnowledgeError):
+    """A file or page cannot be read."""
+
+
+class EmbedderError(KnowledgeError):
+    """The embedder is missing, damaged or cannot be loaded."""
