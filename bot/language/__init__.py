@@ -1,1 +1,1 @@
-"""Language models behind one small interface: messages in, streamed text out, many continuations of one shared prefix."""
+"""Language models behind one small interface: many continuations of one shared prefix, streamed."""

@@ -1,11 +1,11 @@
 """What goes wrong with a language model, each with one line for the user. See knowledge/errors.py for the whole tree.
 
-    LanguageError
-    ├── ModelNotFound        no such package, folder, file or hub model
-    ├── ModelTooLarge        it does not fit in memory
-    ├── ServerUnreachable    nothing answers at the server's address
-    ├── ServerRefused        the server answered with an error (key, model name, body)
-    └── ModelTimeout         no answer in the time allowed
+LanguageError
+├── ModelNotFound        no such package, folder, file or hub model
+├── ModelTooLarge        it does not fit in memory
+├── ServerUnreachable    nothing answers at the server's address
+├── ServerRefused        the server answered with an error (key, model name, body)
+└── ModelTimeout         no answer in the time allowed
 """
 
 from __future__ import annotations
