@@ -1,0 +1,54 @@
+"""Which candidates are shown: the most valuable set of ideas that differ. Knows vectors and values, no text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAME_CLASS = 0.55  # cosine above which two ideas count as one (the yardstick's threshold for MiniLM)
+
+
+def quality(relevance: float, grounding: float, log_likelihood: float | None) -> float:
+    """One number in [0, 1] for a candidate: the geometric mean of how it answers, uses its spark and reads.
+
+    `relevance` and `grounding` are cosines to brief and spark, full marks from 0.6 on; reading is best at 1.8 nats a
+    token and falls to a half at 3.3 (surer text loops, less sure text is muddled).
+    """
+    parts = [min(1.0, max(0.05, cosine / 0.6)) for cosine in (relevance, grounding)]
+    if log_likelihood is not None:
+        parts.append(float(2.0 ** -abs((-log_likelihood - 1.8) / 1.5)))
+    return float(np.prod(parts) ** (1 / len(parts)))
+
+
+def distinct(vector: NDArray[np.float32], shown: Sequence[NDArray[np.float32]], limit: float = SAME_CLASS) -> bool:
+    """Whether a unit vector (d,) is no nearer than `limit` to any of those shown."""
+    return all(float(vector @ other) <= limit for other in shown)
+
+
+def diverse(
+    vectors: Sequence[NDArray[np.float32]],
+    values: Sequence[float],
+    count: int,
+    shown: Sequence[NDArray[np.float32]] = (),
+    weight: float = 0.5,
+) -> list[int]:
+    """Indices of at most `count` candidates by maximal marginal relevance (Carbonell and Goldstein 1998).
+
+    `vectors` are unit rows (d,), `values` in [0, 1]; `weight` 1 is value alone, 0 is difference alone. What is `shown`
+    already counts as chosen. Ties go to the earlier candidate, so the result depends on nothing but its input.
+    """
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(vectors)):
+        against = [*shown, *(vectors[index] for index in chosen)]
+        best = max(
+            (index for index in range(len(vectors)) if index not in chosen),
+            key=lambda index: (
+                weight * values[index]
+                - (1 - weight) * max((float(vectors[index] @ other) for other in against), default=0.0),
+                -index,
+            ),
+        )
+        chosen.append(best)
+    return chosen
