@@ -6,7 +6,7 @@ of briefs, ideas or Discord.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -69,7 +69,7 @@ class LanguageModel(Protocol):
         """What provenance records: enough to find the same weights again, e.g. "embedded SmolLM2-135M-Instruct"."""
         ...
 
-    def stream(self, shared: Sequence[Message], continuations: Sequence[Continuation]) -> AsyncIterator[Piece]:
+    def stream(self, shared: Sequence[Message], continuations: Sequence[Continuation]) -> AsyncGenerator[Piece, None]:
         """Answer each continuation of the shared messages; pieces of all of them come interleaved, as they are made.
 
         Closing the iterator (aclose, or cancelling the task that reads it) stops the work within one step and frees

@@ -1,0 +1,189 @@
+"""The engine: over-generate, gate, select. One brief in, a stream of events out.
+
+Each candidate has its own spark, its own technique and its own seed; all continue one shared prompt in one batch. A
+candidate that passes every gate and differs from what is shown is shown at once, until half the places are taken; the
+rest of the places go to the best diverse set of all that was written. Candidates are judged in their own order, not in
+the order in which they happen to finish, so that the same seed, model and library give the same ideas.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import secrets
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from bot.ideation import prompts
+from bot.ideation.board import Board
+from bot.ideation.candidates import Candidate, Recipe, Writer, judged, written
+from bot.ideation.errors import NoIdeas, NoSparks
+from bot.ideation.events import Begun, Event, Finished, Found, Progress, Ready, Seconds
+from bot.ideation.journal import new_id, now
+from bot.ideation.judge import Background, Judge, read_background
+from bot.ideation.library import Library, spaces_for
+from bot.ideation.parsing import parse_idea
+from bot.ideation.techniques import assign
+from bot.ideation.types import Brief, Idea, Session, Technique, Words
+from bot.language.base import Sampling
+from knowledge.types import Distance, Filters, Hit
+
+MOST_IDEAS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a brainstorm.
+
+    With a `seed` the run is a replay: it looks away from the journal, so that the same seed gives the same ideas again.
+    Without one, what the space has already had is never shown twice. `exclude` are snippet ids not to spark from.
+    """
+
+    space: str
+    brief: Brief
+    count: int = 5
+    technique: Technique | None = None
+    distance: Distance = Distance.MIXED
+    seed: int | None = None
+    session: Session | None = None
+    exclude: frozenset[int] = frozenset()
+    filters: Filters = field(default_factory=Filters)
+
+
+class Engine:
+    """Makes ideas. `writer` is awaited at the first use, so that a model may still be loading while sparks are shown.
+
+    `ratio` candidates are written for each idea asked for; when too few pass, up to `rounds` rounds in all are run with
+    fresh sparks.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        writer: Callable[[], Awaitable[Writer]],
+        *,
+        ratio: float = 2.0,
+        rounds: int = 2,
+        temperature: float = 0.8,
+    ) -> None:
+        self._library = library
+        self._writer = writer
+        self._ratio = ratio
+        self._rounds = rounds
+        self._sampling = Sampling(temperature=temperature, top_p=0.95, top_k=50, max_tokens=110)
+        self._background: Background | None = None
+
+    async def brainstorm(self, request: Request) -> AsyncGenerator[Event, None]:
+        """Run one brainstorm. Raises `NoSparks`, `NoIdeas`, and what the library and the model raise."""
+        started = time.perf_counter()
+        seed = secrets.randbelow(2**31) if request.seed is None else request.seed
+        count = max(1, min(MOST_IDEAS, request.count))
+        sparks = await self._sparks(request, seed, math.ceil(count * self._ratio), request.exclude)
+        if not sparks:
+            raise NoSparks("The library has nothing to start from: ingest something, or widen the filters.")
+        retrieved = time.perf_counter() - started
+        session = request.session or Session(new_id(), request.space, request.brief, seed, "", now())
+        yield Begun(session)
+        yield Found(tuple(sparks))
+
+        writer = await self._writer()
+        if request.session is None:
+            session = replace(session, model=writer.model.name)
+            await self._library.run(self._library.journal.open_session, session)
+        judge = await self._judge(session, replayed=request.seed is not None)
+        board = Board(self._library, writer, session, self._sampling.temperature, started)
+        await board.open()
+        wrote = passed = 0
+        spare: list[Candidate] = []
+        used = request.exclude
+        for turn in range(self._rounds):
+            recipes = self._recipes(request, sparks, seed, turn)
+            expected = wrote + len(recipes)
+            async with aclosing(judged(self._library, writer, judge, recipes, self._sampling)) as candidates:
+                async for candidate in candidates:
+                    wrote += 1
+                    if candidate is not None and candidate.verdict.showable:
+                        passed += candidate.verdict.passes
+                        if len(board.ideas) < math.ceil(count / 2) and board.welcomes(candidate):
+                            yield Ready(await board.show(candidate))
+                        else:
+                            spare.append(candidate)
+                    yield Progress(wrote, expected)
+            missing = count - len(board.ideas)
+            fresh = [candidate for candidate in spare if candidate.verdict.passes]
+            if missing <= len(fresh) or turn + 1 == self._rounds:
+                break
+            used |= {hit.snippet.id for hit in sparks}
+            sparks = await self._sparks(request, seed + turn + 1, math.ceil((missing - len(fresh)) * self._ratio), used)
+            if not sparks:
+                break
+        for candidate in board.best(spare, count - len(board.ideas)):
+            yield Ready(await board.show(candidate))
+        if not board.ideas:
+            raise NoIdeas(
+                "The model wrote nothing fit to show. Try again, say the brief in other words, or ask for sparks."
+            )
+        seconds = Seconds(retrieved, board.first_after, time.perf_counter() - started)
+        yield Finished(session, tuple(board.ideas), wrote, passed, seconds)
+
+    async def develop(self, session: Session, recipes: Sequence[Recipe]) -> Idea:
+        """The best of several candidates for one place: a twist or a remix. Raises `NoIdeas`."""
+        started = time.perf_counter()
+        writer = await self._writer()
+        judge = await self._judge(session, replayed=False)
+        board = Board(self._library, writer, session, self._sampling.temperature, started)
+        await board.open()
+        async with aclosing(judged(self._library, writer, judge, recipes, self._sampling)) as candidates:
+            found = [one async for one in candidates if one is not None and one.verdict.showable]
+        if not found:
+            raise NoIdeas("Nothing good came of that. Try again, or in other words.")
+        return await board.show(max(found, key=lambda one: (-len(one.verdict.faults), one.verdict.quality)))
+
+    async def replay(self, recipe: Recipe, temperature: float) -> Words:
+        """Write one recipe again and parse it. Raises `Malformed` and `LanguageError`."""
+        writer = await self._writer()
+        sampling = replace(self._sampling, temperature=temperature)
+        async with aclosing(written(writer, [recipe], sampling)) as texts:
+            return parse_idea("".join([text async for _, text, _ in texts]))
+
+    async def _sparks(self, request: Request, seed: int, count: int, exclude: frozenset[int]) -> list[Hit]:
+        return await self._library.run(
+            self._library.retriever.sparks,
+            request.brief.text,
+            spaces_for(request.space),
+            count,
+            distance=request.distance,
+            seed=seed,
+            filters=request.filters,
+            exclude=exclude,
+        )
+
+    async def _judge(self, session: Session, *, replayed: bool) -> Judge:
+        library = self._library
+
+        def prepare() -> Judge:
+            if self._background is None:
+                self._background = read_background(library.store, library.embedder)
+            had = library.journal.vectors(session.space, library.embedder.name)
+            if replayed:
+                had = np.zeros((0, 0), dtype=np.float32)
+            return Judge(library.embedder, self._background, session.brief, had)
+
+        return await library.run(prepare)
+
+    def _recipes(self, request: Request, sparks: Sequence[Hit], seed: int, turn: int) -> list[Recipe]:
+        techniques = assign(sparks, seed + turn, request.technique)
+        draw = random.Random(f"{seed}/{turn}")
+        return [
+            Recipe(
+                prompts.brainstorm(request.brief, [spark.snippet.text], technique),
+                (spark,),
+                technique,
+                draw.getrandbits(31),
+            )
+            for spark, technique in zip(sparks, techniques, strict=True)
+        ]

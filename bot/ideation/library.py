@@ -1,0 +1,46 @@
+"""The library as ideation sees it: store, embedder, retriever and journal, all on the one thread that owns them.
+
+SQLite connections belong to the thread that opened them and FAISS and torch block, so nothing here is touched from the
+event loop: `await library.run(function)` runs it on the library's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from bot.ideation.journal import Journal
+from bot.worker import Worker
+from knowledge.embedder import Embedder
+from knowledge.retriever import Retriever
+from knowledge.store import Store
+
+T = TypeVar("T")
+
+STARTER = "starter"
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """What one data folder holds, and the thread that it lives on."""
+
+    worker: Worker
+    store: Store
+    embedder: Embedder
+    retriever: Retriever
+    journal: Journal
+
+    async def run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run a function on the library's thread and await what it returns or raises."""
+        return await self.worker.run(function, *args, **kwargs)
+
+    async def close(self) -> None:
+        """Close the store, then the thread."""
+        await self.worker.run(self.store.close)
+        self.worker.close()
+
+
+def spaces_for(space: str) -> tuple[str, str]:
+    """The spaces whose collections a space may draw on: its own, and the starter's, which is everybody's."""
+    return space, STARTER

@@ -1,0 +1,259 @@
+"""The studio: the verbs that every face calls. One method a verb; each names the space that it happens in.
+
+Faces parse what a person typed or clicked, call one of these and render what comes back. The studio knows no Discord
+and no terminal; it knows the engine, the library and the model.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from bot.ideation import prompts
+from bot.ideation.brief import read_brief
+from bot.ideation.candidates import Recipe, Writer
+from bot.ideation.engine import Engine, Request
+from bot.ideation.errors import NoIdeas
+from bot.ideation.events import Event
+from bot.ideation.journal import Entry
+from bot.ideation.library import Library, spaces_for
+from bot.ideation.parsing import Malformed, parse_critique, parse_outline
+from bot.ideation.types import Brief, Critique, Idea, Move, Technique
+from bot.language.base import Continuation, Message, Sampling, complete
+from knowledge.errors import BadInput
+from knowledge.ingest import Progress as IngestProgress
+from knowledge.ingest import Report, ingest
+from knowledge.types import Distance, Filters, Hit
+
+T = TypeVar("T")
+
+TRIES = 3  # answers asked of the model before a critique or an outline is given up
+CHAT_SPARKS = 3
+NO_FILTERS = Filters()
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Whether an idea came out the same when it was made again, and what came out."""
+
+    entry: Entry
+    same: bool
+    title: str
+    body: str
+    first_step: str
+    reason: str
+
+
+class Studio:
+    """Everything that can be asked of Kindling. Raises `KindlingError`s only."""
+
+    def __init__(self, library: Library, engine: Engine, writer: Callable[[], Awaitable[Writer]]) -> None:
+        self._library = library
+        self._engine = engine
+        self._writer = writer
+
+    def brainstorm(
+        self,
+        space: str,
+        text: str,
+        *,
+        count: int = 5,
+        technique: Technique | None = None,
+        distance: Distance = Distance.MIXED,
+        seed: int | None = None,
+        audience: str | None = None,
+        tone: str | None = None,
+    ) -> AsyncGenerator[Event, None]:
+        """Ideas for a brief, as a stream of events. A `BadInput` is raised at once, before the stream begins."""
+        brief = read_brief(text, audience, tone)
+        if not 1 <= count <= 20:
+            raise BadInput(f"{count} ideas can't be had in one go: ask for 1 to 20.")
+        return self._engine.brainstorm(Request(space, brief, count, technique, distance, seed))
+
+    async def more(
+        self, space: str, session_id: str, *, count: int = 5, distance: Distance = Distance.MIXED
+    ) -> AsyncGenerator[Event, None]:
+        """More ideas for a session's brief, from sparks that it has not used yet."""
+        journal = self._library.journal
+        session = await self._library.run(journal.session, space, session_id)
+        used = await self._library.run(journal.sparks_used, space, session_id)
+        request = Request(space, session.brief, count, distance=distance, session=session, exclude=used)
+        async with aclosing(self._engine.brainstorm(request)) as events:
+            async for event in events:
+                yield event
+
+    async def twist(self, space: str, idea_id: str, how: str) -> Idea:
+        """The idea made wilder, simpler, darker: whatever `how` says. Its sparks stay."""
+        if not how.strip() or len(how) > 60:
+            raise BadInput("Say in a few words how to twist it: wilder, simpler, for children, no screens.")
+        entry = await self._entry(space, idea_id)
+        idea = entry.idea
+        question = prompts.twist(entry.brief, idea.title, idea.body, how)
+        return await self._develop(space, entry.brief, question, (idea,), Move.TWIST, how)
+
+    async def remix(self, space: str, first_id: str, second_id: str) -> Idea:
+        """One new idea that blends two, with the sparks of both."""
+        if first_id == second_id:
+            raise BadInput("A remix needs two different ideas.")
+        first, second = await self._entry(space, first_id), await self._entry(space, second_id)
+        ideas = (first.idea, second.idea)
+        question = prompts.remix(first.brief, *((idea.title, idea.body) for idea in ideas))
+        return await self._develop(space, first.brief, question, ideas, Move.REMIX, None)
+
+    async def critique(self, space: str, idea_id: str) -> Critique:
+        """What holds an idea up, what could sink it, and a question back."""
+        entry = await self._entry(space, idea_id)
+        question = prompts.critique(entry.brief, entry.idea.title, entry.idea.body)
+        return await self._asked(question, prompts.CRITIQUE_FORM, parse_critique)
+
+    async def expand(self, space: str, idea_id: str) -> tuple[str, ...]:
+        """Five steps, scenes or sections in order."""
+        entry = await self._entry(space, idea_id)
+        question = prompts.expand(entry.brief, entry.idea.title, entry.idea.body)
+        return await self._asked(question, prompts.OUTLINE_FORM, parse_outline)
+
+    async def inspire(
+        self, space: str, topic: str, *, count: int = 5, distance: Distance = Distance.MIXED, seed: int | None = None
+    ) -> list[Hit]:
+        """Sparks only, without a model. Without a topic, a handful from anywhere in the library."""
+        brief = read_brief(topic or "something new")
+        drawn = secrets.randbelow(2**31) if seed is None else seed
+        spread = distance if topic else Distance.FAR
+        retriever = self._library.retriever
+        return await self._library.run(retriever.sparks, brief.text, spaces_for(space), count, spread, drawn)
+
+    async def search(self, space: str, query: str, *, count: int = 10, filters: Filters = NO_FILTERS) -> list[Hit]:
+        """The snippets nearest to a query."""
+        brief = read_brief(query)
+        return await self._library.run(self._library.retriever.search, brief.text, spaces_for(space), count, filters)
+
+    async def chat(self, space: str, history: Sequence[Message]) -> AsyncGenerator[tuple[Hit, ...] | str, None]:
+        """A reply to the last turn: first its sparks (numbered from 1 in the reply), then pieces of text."""
+        brief = read_brief(history[-1].text[-1000:])
+        writer = await self._writer()
+        library = self._library
+        sparks = await library.run(library.retriever.search, brief.text, spaces_for(space), CHAT_SPARKS)
+        yield tuple(sparks)
+        turns = prompts.chat(history[-6:], [hit.snippet.text for hit in sparks])
+        shared = [prompts.system(writer.style, prompts.CHAT_FORM), *turns[:-1]]
+        sampling = Sampling(
+            temperature=0.7, max_tokens=160, seed=secrets.randbelow(2**31), stop=("\nMessage:", "\nUser:")
+        )
+        async with aclosing(writer.model.stream(shared, [Continuation((turns[-1],), sampling)])) as pieces:
+            async for piece in pieces:
+                if piece.text:
+                    yield piece.text
+
+    async def why(self, space: str, idea_id: str) -> Entry:
+        """An idea with its brief, its sparks and how it was made."""
+        return await self._entry(space, idea_id)
+
+    async def provenance(self, space: str, idea_id: str) -> Replay:
+        """Make a brainstormed idea again from its record, and say whether it came out the same."""
+        entry = await self._entry(space, idea_id)
+        idea, made = entry.idea, entry.idea.provenance
+        question = await self._question_of(space, entry)
+        writer = await self._writer()
+        if prompts.fingerprint([*writer.shared(), question]) != made.prompt_hash:
+            reason = "the prompt is no longer the same: a spark was deleted or Kindling has changed"
+            return Replay(entry, False, "", "", "", reason)
+        if writer.model.name != made.model:
+            return Replay(entry, False, "", "", "", f"it was made by {made.model}; this is {writer.model.name}")
+        recipe = Recipe(question, idea.sparks, idea.technique, made.seed)
+        try:
+            words = await self._engine.replay(recipe, made.temperature)
+        except Malformed as error:
+            return Replay(entry, False, "", "", "", f"it came out malformed: {error}")
+        same = (words.title, words.body, words.first_step) == (idea.title, idea.body, idea.first_step)
+        reason = "word for word the same" if same else "other words from the same record"
+        return Replay(entry, same, words.title, words.body, words.first_step, reason)
+
+    async def keep(self, space: str, idea_id: str, person: str, *, keep: bool = True) -> Entry:
+        """Keep an idea, or let it go again; the idea as it stands after."""
+        await self._library.run(self._library.journal.keep, space, idea_id, person, keep)
+        return await self._entry(space, idea_id)
+
+    async def vote(self, space: str, idea_id: str, person: str, value: int) -> Entry:
+        """Vote for (1), against (-1) or take the vote back (0); the idea as it stands after."""
+        await self._library.run(self._library.journal.vote, space, idea_id, person, value)
+        return await self._entry(space, idea_id)
+
+    async def ideas(
+        self,
+        space: str,
+        *,
+        session_id: str | None = None,
+        containing: str = "",
+        kept: bool = False,
+        limit: int = 1000,
+    ) -> list[Entry]:
+        """The space's ideas, newest session first."""
+        return await self._library.run(
+            self._library.journal.ideas,
+            space,
+            session_id=session_id,
+            containing=containing,
+            kept=kept,
+            limit=limit,
+        )
+
+    async def ingest(
+        self, space: str, paths: Sequence[Path], progress: Callable[[IngestProgress], None] | None = None
+    ) -> Report:
+        """Read files and folders into the space's own collection. `progress` is called on the library's thread."""
+        library = self._library
+
+        def read() -> Report:
+            collection = library.store.collection(space, "own")
+            return ingest(library.store, library.embedder, collection, paths, progress)
+
+        return await library.run(read)
+
+    async def _entry(self, space: str, idea_id: str) -> Entry:
+        return await self._library.run(self._library.journal.idea, space, idea_id)
+
+    async def _develop(
+        self, space: str, brief: Brief, question: Message, parents: tuple[Idea, ...], move: Move, how: str | None
+    ) -> Idea:
+        session = await self._library.run(self._library.journal.session, space, parents[0].session_id)
+        sparks = tuple({hit.snippet.id: hit for parent in parents for hit in parent.sparks}.values())
+        draw = random.SystemRandom()
+        recipes = [
+            Recipe(
+                question,
+                sparks,
+                parents[0].technique,
+                draw.getrandbits(31),
+                move,
+                tuple(parent.id for parent in parents),
+                how,
+            )
+            for _ in range(4)
+        ]
+        return await self._engine.develop(session, recipes)
+
+    async def _asked(self, question: Message, form: str, parse: Callable[[str], T]) -> T:
+        writer = await self._writer()
+        draw = random.SystemRandom()
+        for _ in range(TRIES):
+            sampling = Sampling(temperature=0.6, max_tokens=150, seed=draw.getrandbits(31))
+            text = await complete(writer.model, [*writer.shared(form), question], sampling)
+            try:
+                return parse(text)
+            except Malformed:
+                continue
+        raise NoIdeas("The model found nothing to say to that. Try again, or use a larger model (see README).")
+
+    async def _question_of(self, space: str, entry: Entry) -> Message:
+        idea = entry.idea
+        if idea.move is Move.BRAINSTORM:
+            return prompts.brainstorm(entry.brief, [hit.snippet.text for hit in idea.sparks], idea.technique)
+        parents = [(await self._entry(space, parent)).idea for parent in idea.parents]
+        if idea.move is Move.TWIST:
+            return prompts.twist(entry.brief, parents[0].title, parents[0].body, idea.how or "")
+        return prompts.remix(entry.brief, *((parent.title, parent.body) for parent in parents[:2]))
