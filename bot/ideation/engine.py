@@ -12,7 +12,7 @@ import math
 import random
 import secrets
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -55,7 +55,7 @@ class Request:
 
 
 class Engine:
-    """Makes ideas. `writer` is awaited at the first use, so that a model may still be loading while sparks are shown.
+    """Makes ideas. The model may still be loading while sparks are found and shown.
 
     `ratio` candidates are written for each idea asked for; when too few pass, up to `rounds` rounds in all are run with
     fresh sparks.
@@ -64,7 +64,7 @@ class Engine:
     def __init__(
         self,
         library: Library,
-        writer: Callable[[], Awaitable[Writer]],
+        writer: Writer,
         *,
         ratio: float = 2.0,
         rounds: int = 2,
@@ -86,13 +86,12 @@ class Engine:
         if not sparks:
             raise NoSparks("The library has nothing to start from: ingest something, or widen the filters.")
         retrieved = time.perf_counter() - started
-        session = request.session or Session(new_id(), request.space, request.brief, seed, "", now())
+        session = request.session or self._session(request, seed)
         yield Begun(session)
         yield Found(tuple(sparks))
 
-        writer = await self._writer()
+        writer = self._writer
         if request.session is None:
-            session = replace(session, model=writer.model.name)
             await self._library.run(self._library.journal.open_session, session)
         judge = await self._judge(session, replayed=request.seed is not None)
         board = Board(self._library, writer, session, self._sampling.temperature, started)
@@ -133,7 +132,7 @@ class Engine:
     async def develop(self, session: Session, recipes: Sequence[Recipe]) -> Idea:
         """The best of several candidates for one place: a twist or a remix. Raises `NoIdeas`."""
         started = time.perf_counter()
-        writer = await self._writer()
+        writer = self._writer
         judge = await self._judge(session, replayed=False)
         board = Board(self._library, writer, session, self._sampling.temperature, started)
         await board.open()
@@ -145,10 +144,13 @@ class Engine:
 
     async def replay(self, recipe: Recipe, temperature: float) -> Words:
         """Write one recipe again and parse it. Raises `Malformed` and `LanguageError`."""
-        writer = await self._writer()
+        writer = self._writer
         sampling = replace(self._sampling, temperature=temperature)
         async with aclosing(written(writer, [recipe], sampling)) as texts:
             return parse_idea("".join([text async for _, text, _ in texts]))
+
+    def _session(self, request: Request, seed: int) -> Session:
+        return Session(new_id(), request.space, request.brief, seed, self._writer.model.name, now())
 
     async def _sparks(self, request: Request, seed: int, count: int, exclude: frozenset[int]) -> list[Hit]:
         return await self._library.run(
@@ -171,7 +173,7 @@ class Engine:
             had = library.journal.vectors(session.space, library.embedder.name)
             if replayed:
                 had = np.zeros((0, 0), dtype=np.float32)
-            return Judge(library.embedder, self._background, session.brief, had)
+            return Judge(library.store, library.embedder, self._background, session.brief, had)
 
         return await library.run(prepare)
 

@@ -19,6 +19,7 @@ from bot.ideation.selection import quality
 from bot.ideation.types import Brief, Words
 from bot.ideation.worked import worked_examples
 from knowledge.embedder import Embedder
+from knowledge.embedding import passage
 from knowledge.store import Store
 from knowledge.types import Hit
 
@@ -71,7 +72,8 @@ class Verdict:
 class Judge:
     """Judges the candidates of one brief. `journal` (n, d) holds the unit vectors of what the space has already had."""
 
-    def __init__(self, embedder: Embedder, background: Background, brief: Brief, journal: Vector) -> None:
+    def __init__(self, store: Store, embedder: Embedder, background: Background, brief: Brief, journal: Vector) -> None:
+        self._store = store
         self._embedder = embedder
         self._background = background
         self._brief = brief
@@ -107,5 +109,7 @@ class Judge:
 
     def _spark_vector(self, hit: Hit) -> Vector:
         if hit.snippet.id not in self._spark_vectors:
-            self._spark_vectors[hit.snippet.id] = self._embedder.embed([hit.snippet.text])[0]
+            _, stored = self._store.vectors_of([hit.snippet.id], self._embedder.name)
+            found = stored if len(stored) else self._embedder.embed([passage(hit.snippet)])
+            self._spark_vectors[hit.snippet.id] = found[0]
         return self._spark_vectors[hit.snippet.id]

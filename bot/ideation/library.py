@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import ParamSpec, TypeVar
 
 from bot.ideation.journal import Journal
 from bot.worker import Worker
@@ -16,6 +16,7 @@ from knowledge.embedder import Embedder
 from knowledge.retriever import Retriever
 from knowledge.store import Store
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 STARTER = "starter"
@@ -31,14 +32,14 @@ class Library:
     retriever: Retriever
     journal: Journal
 
-    async def run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function on the library's thread and await what it returns or raises."""
         return await self.worker.run(function, *args, **kwargs)
 
     async def close(self) -> None:
         """Close the store, then the thread."""
         await self.worker.run(self.store.close)
-        self.worker.close()
+        await self.worker.close()
 
 
 def spaces_for(space: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from bot.ideation.events import Event
 from bot.ideation.journal import Entry
 from bot.ideation.library import Library, spaces_for
 from bot.ideation.parsing import Malformed, parse_critique, parse_outline
-from bot.ideation.types import Brief, Critique, Idea, Move, Technique
+from bot.ideation.types import Critique, Idea, Move, Technique
 from bot.language.base import Continuation, Message, Sampling, complete
 from knowledge.errors import BadInput
 from knowledge.ingest import Progress as IngestProgress
@@ -52,7 +52,7 @@ class Replay:
 class Studio:
     """Everything that can be asked of Kindling. Raises `KindlingError`s only."""
 
-    def __init__(self, library: Library, engine: Engine, writer: Callable[[], Awaitable[Writer]]) -> None:
+    def __init__(self, library: Library, engine: Engine, writer: Writer) -> None:
         self._library = library
         self._engine = engine
         self._writer = writer
@@ -94,7 +94,7 @@ class Studio:
         entry = await self._entry(space, idea_id)
         idea = entry.idea
         question = prompts.twist(entry.brief, idea.title, idea.body, how)
-        return await self._develop(space, entry.brief, question, (idea,), Move.TWIST, how)
+        return await self._develop(space, question, (idea,), Move.TWIST, how)
 
     async def remix(self, space: str, first_id: str, second_id: str) -> Idea:
         """One new idea that blends two, with the sparks of both."""
@@ -103,7 +103,7 @@ class Studio:
         first, second = await self._entry(space, first_id), await self._entry(space, second_id)
         ideas = (first.idea, second.idea)
         question = prompts.remix(first.brief, *((idea.title, idea.body) for idea in ideas))
-        return await self._develop(space, first.brief, question, ideas, Move.REMIX, None)
+        return await self._develop(space, question, ideas, Move.REMIX)
 
     async def critique(self, space: str, idea_id: str) -> Critique:
         """What holds an idea up, what could sink it, and a question back."""
@@ -135,7 +135,7 @@ class Studio:
     async def chat(self, space: str, history: Sequence[Message]) -> AsyncGenerator[tuple[Hit, ...] | str, None]:
         """A reply to the last turn: first its sparks (numbered from 1 in the reply), then pieces of text."""
         brief = read_brief(history[-1].text[-1000:])
-        writer = await self._writer()
+        writer = self._writer
         library = self._library
         sparks = await library.run(library.retriever.search, brief.text, spaces_for(space), CHAT_SPARKS)
         yield tuple(sparks)
@@ -158,7 +158,7 @@ class Studio:
         entry = await self._entry(space, idea_id)
         idea, made = entry.idea, entry.idea.provenance
         question = await self._question_of(space, entry)
-        writer = await self._writer()
+        writer = self._writer
         if prompts.fingerprint([*writer.shared(), question]) != made.prompt_hash:
             reason = "the prompt is no longer the same: a spark was deleted or Kindling has changed"
             return Replay(entry, False, "", "", "", reason)
@@ -218,7 +218,7 @@ class Studio:
         return await self._library.run(self._library.journal.idea, space, idea_id)
 
     async def _develop(
-        self, space: str, brief: Brief, question: Message, parents: tuple[Idea, ...], move: Move, how: str | None
+        self, space: str, question: Message, parents: tuple[Idea, ...], move: Move, how: str | None = None
     ) -> Idea:
         session = await self._library.run(self._library.journal.session, space, parents[0].session_id)
         sparks = tuple({hit.snippet.id: hit for parent in parents for hit in parent.sparks}.values())
@@ -238,7 +238,7 @@ class Studio:
         return await self._engine.develop(session, recipes)
 
     async def _asked(self, question: Message, form: str, parse: Callable[[str], T]) -> T:
-        writer = await self._writer()
+        writer = self._writer
         draw = random.SystemRandom()
         for _ in range(TRIES):
             sampling = Sampling(temperature=0.6, max_tokens=150, seed=draw.getrandbits(31))

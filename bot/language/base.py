@@ -77,6 +77,10 @@ class LanguageModel(Protocol):
         """
         ...
 
+    async def load(self) -> None:
+        """Get ready now rather than at the first `stream`; nothing to do when ready. Raises `LanguageError`."""
+        ...
+
     async def close(self) -> None:
         """Stop what runs and free the model."""
         ...

@@ -1,0 +1,323 @@
+"""`kindling`: parses the command line, calls the studio, prints. Nothing heavy is imported until a command needs it.
+
+Exit codes: 0 done, 1 refused or failed (one line on standard error says why), 2 wrong usage, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from knowledge.errors import BadInput, KindlingError, ReadError
+from knowledge.types import Distance
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bot.ideation.events import Finished
+    from bot.services import Services
+    from bot.settings import Settings
+
+app = typer.Typer(
+    help="An ideation partner for writers and designers. Without a command: the bot where DISCORD_TOKEN is set, "
+    "otherwise the studio in this terminal.",
+    no_args_is_help=False,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Count = Annotated[int | None, typer.Option("--count", "-n", help="How many.")]
+Seed = Annotated[int | None, typer.Option(help="Repeat a run: the same seed, model and library give the same result.")]
+Far = Annotated[Distance | None, typer.Option(help="How far sparks may lie.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, nothing else.")]
+
+
+@app.callback(invoke_without_command=True)
+def run(context: typer.Context) -> None:
+    """Start the bot when DISCORD_TOKEN is set, otherwise the studio in this terminal."""
+    if context.invoked_subcommand is None:
+        chat()
+
+
+@app.command()
+def chat() -> None:
+    """Open the studio in this terminal: type a brief, then work on with what comes."""
+
+    async def converse(services: Services, console: Console) -> None:
+        from bot.terminal import TerminalStudio, piped_lines, typed_lines
+
+        services.warm()
+        studio = TerminalStudio(services, console)
+        if sys.stdin.isatty():
+            console.print("Kindling. Type a brief, or help. The ideas are machine-made sparks; you are the author.")
+            await studio.converse(typed_lines(services.settings.data_dir / "history"))
+        else:
+            await studio.converse(piped_lines())
+
+    _with_services(converse)
+
+
+@app.command()
+def brainstorm(
+    brief: Annotated[str | None, typer.Argument(help="What you want ideas about.")] = None,
+    count: Count = None,
+    technique: Annotated[str | None, typer.Option(help="One technique for all ideas.")] = None,
+    distance: Far = None,
+    seed: Seed = None,
+    briefs: Annotated[Path | None, typer.Option(help='A file of {"id", "brief"} lines, one answer each.')] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ideas for a brief, each with its sparks."""
+    from bot.ideation.brief import read_brief, read_technique
+
+    with _told():
+        rows = _brief_rows(briefs) if briefs else [{"brief": brief or ""}]
+        for row in rows:
+            read_brief(row["brief"])
+        chosen = read_technique(technique) if technique else None
+
+    async def ideate(services: Services, console: Console) -> None:
+        from bot import printed
+        from bot.ideation.events import Finished, Found, Ready
+
+        services.warm()
+        settings = services.settings
+        wanted = settings.count if count is None else count
+        for row in rows:
+            events = services.studio.brainstorm(
+                "terminal",
+                row["brief"],
+                count=wanted,
+                technique=chosen,
+                distance=distance or settings.distance,
+                seed=seed,
+            )
+            shown = 0
+            async for event in events:
+                match event:
+                    case Finished() if as_json:
+                        print(json.dumps(_finished_record(row, event), ensure_ascii=False), flush=True)  # noqa: T201
+                    case Found(sparks) if not as_json:
+                        console.print(printed.spark_titles(sparks))
+                    case Ready(idea) if not as_json:
+                        shown += 1
+                        console.print(printed.idea(shown, idea))
+                    case Finished():
+                        console.print(printed.finished(event, wanted))
+                    case _:
+                        pass
+
+    _with_services(ideate, quiet=as_json)
+
+
+@app.command()
+def inspire(
+    topic: Annotated[str, typer.Argument(help="Around what; nothing for anything.")] = "",
+    count: Count = None,
+    distance: Far = None,
+    seed: Seed = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sparks only: no model is asked."""
+
+    async def look(services: Services, console: Console) -> None:
+        settings = services.settings
+        hits = await services.studio.inspire(
+            "terminal", topic, count=count or settings.count, distance=distance or settings.distance, seed=seed
+        )
+        _print_hits(console, hits, "Sparks", as_json)
+
+    _with_services(look, quiet=as_json)
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="Words, or what you mean.")],
+    count: Count = None,
+    as_json: AsJson = False,
+) -> None:
+    """The snippets nearest to a query."""
+
+    async def look(services: Services, console: Console) -> None:
+        hits = await services.studio.search("terminal", query, count=count or 10)
+        _print_hits(console, hits, "Found", as_json)
+
+    _with_services(look, quiet=as_json)
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders: text, Markdown, CSV, JSON Lines, PDF.")],
+) -> None:
+    """Add files and folders to your library."""
+
+    async def read(services: Services, console: Console) -> None:
+        from bot import printed
+        from bot.terminal import ingested
+
+        report = await ingested(services, console, paths)
+        console.print(printed.ingest_report(report))
+        if not report.read:
+            raise ReadError("Nothing could be read.")
+
+    _with_services(read)
+
+
+@app.command()
+def export(
+    form: Annotated[str, typer.Option("--format", "-f", help="md, csv or json.")] = "md",
+    kept: Annotated[bool, typer.Option("--kept", help="Only the ideas that were kept.")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; standard output without it.")] = None,
+) -> None:
+    """Your ideas as Markdown, CSV or JSON, with who and what made them."""
+    from bot.ideation.export import Format, exported
+
+    with _told():
+        try:
+            chosen = Format(form.lower())
+        except ValueError:
+            raise BadInput(f"There is no format {form!r}: md, csv or json.") from None
+
+    async def write(services: Services, console: Console) -> None:
+        text = exported(await services.studio.ideas("terminal", kept=kept, limit=100_000), chosen)
+        if output is None:
+            sys.stdout.write(text)
+            return
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise BadInput(f"Cannot write {output}: {error.strerror}. Choose another file.") from error
+
+    _with_services(write, quiet=True)
+
+
+@app.command()
+def provenance(idea_id: Annotated[str, typer.Argument(help="The idea's id, as --json and export show it.")]) -> None:
+    """How an idea was made; makes it again and says whether it comes out the same."""
+
+    async def replay(services: Services, console: Console) -> None:
+        from bot import printed
+
+        found = await services.studio.provenance("terminal", idea_id)
+        console.print(printed.why(found.entry))
+        console.print(printed.replay(found))
+
+    _with_services(replay)
+
+
+@app.command()
+def doctor() -> None:
+    """Each part: its version, whether it was found, how fast it is, and what to do."""
+    from bot.doctor import examine
+
+    with _told():
+        settings = _settings()
+        console = _console()
+        healthy = asyncio.run(examine(settings, console))
+    raise typer.Exit(0 if healthy else 1)
+
+
+def _with_services(work: Callable[[Services, Console], Awaitable[None]], *, quiet: bool = False) -> None:
+    """Open the services, do the work, and turn what goes wrong into one line and an exit code."""
+    with _told():
+        settings = _settings()
+        console = _console()
+
+        async def inside() -> None:
+            from bot.services import open_services, silent
+            from bot.terminal import watched
+
+            if quiet:
+                async with open_services(settings, progress=silent) as services:
+                    await work(services, console)
+                return
+            with watched(console) as progress:
+                async with open_services(settings, progress=progress) as services:
+                    await work(services, console)
+
+        asyncio.run(inside())
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """The edge: a refusal becomes one line on standard error."""
+    try:
+        yield
+    except KindlingError as error:
+        typer.secho(str(error), fg=typer.colors.RED, err=True)
+        raise typer.Exit(1) from None
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        typer.secho("Stopped.", err=True)
+        raise typer.Exit(130) from None
+    except BrokenPipeError:  # the reader of a pipe has had enough
+        sys.stderr.close()
+        raise typer.Exit(0) from None
+
+
+def _settings() -> Settings:
+    from bot.settings import read_settings
+
+    settings = read_settings()
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    return settings
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def _brief_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file of briefs. Raises `BadInput` that names the line at fault."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"Cannot read {path}: {error}. It should be a file of JSON lines with id and brief.") from None
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if not isinstance(row, dict) or not isinstance(row.get("brief"), str) or "id" not in row:
+            raise BadInput(f'{path}, line {number}: not an object with "id" and "brief".')
+        rows.append(row)
+    return rows
+
+
+def _finished_record(row: dict[str, Any], event: Finished) -> dict[str, Any]:
+    """What `--json` prints for one brief."""
+    from bot.ideation.export import idea_record
+
+    seconds = event.seconds
+    first = None if seconds.first_idea is None else round(seconds.first_idea, 3)
+    return {
+        **({"id": row["id"]} if "id" in row else {}),
+        "brief": event.session.brief.text,
+        "seed": event.session.seed,
+        "model": event.session.model,
+        "seconds": {"retrieve": round(seconds.retrieve, 4), "first_idea": first, "total": round(seconds.total, 3)},
+        "ideas": [idea_record(idea) for idea in event.ideas],
+    }
+
+
+def _print_hits(console: Console, hits: list[Any], heading: str, as_json: bool) -> None:
+    from bot import printed
+    from bot.ideation.export import spark_record
+
+    if as_json:
+        print(json.dumps([spark_record(hit) for hit in hits], ensure_ascii=False))  # noqa: T201
+    else:
+        console.print(printed.sparks(hits, heading))

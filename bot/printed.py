@@ -1,0 +1,135 @@
+"""What a terminal shows, as rich renderables: pure functions of sparks, ideas and reports.
+
+Everything foreign becomes `Text`, never markup, and passes `quoted`, so that no snippet can colour, move or hide what
+stands around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from bot.ideation.events import Finished
+from bot.ideation.journal import Entry
+from bot.ideation.prompts import quoted
+from bot.ideation.studio import Replay
+from bot.ideation.types import Critique, Idea, Move
+from knowledge.types import Hit
+
+INDENT = (0, 0, 0, 4)
+
+
+def spark_line(hit: Hit) -> Text:
+    """A spark's title and address, for under an idea."""
+    line = Text("spark  ", style="dim").append(quoted(hit.snippet.title), style="italic")
+    if hit.snippet.address:
+        line.append(f"  {quoted(hit.snippet.address)}", style="dim")
+    return line
+
+
+def sparks(hits: Sequence[Hit], heading: str = "Sparks") -> RenderableType:
+    """Sparks in full: title, text, where from, why."""
+    if not hits:
+        return Text("The library has nothing on that.", style="dim")
+    parts: list[RenderableType] = [Text(heading, style="bold yellow")]
+    for number, hit in enumerate(hits, start=1):
+        title = Text(f"{number:>2}  ").append(quoted(hit.snippet.title), style="bold")
+        title.append(f"  {hit.band}: {hit.why}", style="dim")
+        parts += [title, Padding(Text(quoted(hit.snippet.text)), INDENT)]
+        if hit.snippet.address:
+            parts.append(Padding(Text(quoted(hit.snippet.address), style="dim"), INDENT))
+    return Group(*parts)
+
+
+def spark_titles(hits: Sequence[Hit]) -> RenderableType:
+    """Sparks in one paragraph, for while the ideas are being written."""
+    titles = Text(" · ").join(Text(quoted(hit.snippet.title), style="italic") for hit in hits)
+    return Text("Sparks  ", style="yellow").append_text(titles)
+
+
+def idea(number: int, one: Idea) -> RenderableType:
+    """An idea as a card: number, title, idea, first step, technique and sparks."""
+    how = {Move.BRAINSTORM: str(one.technique), Move.TWIST: f"twist: {one.how}", Move.REMIX: "remix"}[one.move]
+    title = (
+        Text(f"{number:>2}  ", style="bold cyan")
+        .append(quoted(one.title), style="bold")
+        .append(f"  {quoted(how)}", style="dim")
+    )
+    parts: list[RenderableType] = [title, Padding(Text(quoted(one.body)), INDENT)]
+    parts.append(Padding(Text("first  ", style="dim").append(quoted(one.first_step), style="not dim"), INDENT))
+    parts += [Padding(spark_line(hit), INDENT) for hit in one.sparks]
+    if not one.provenance.grounded:
+        parts.append(Padding(Text("no spark: it does not really use what it was given", style="dim yellow"), INDENT))
+    return Group(*parts)
+
+
+def finished(event: Finished, wanted: int) -> RenderableType:
+    """The line under a set of ideas."""
+    line = f"{len(event.ideas)} ideas in {event.seconds.total:.1f} s from {event.written} candidates; "
+    line += "machine-made, yours to change."
+    if len(event.ideas) < wanted:
+        line += f" {wanted - len(event.ideas)} fewer than asked for: the rest was not good enough to show."
+    return Text(line, style="dim")
+
+
+def why(entry: Entry) -> RenderableType:
+    """How an idea was made, and the sparks behind it."""
+    one, made = entry.idea, entry.idea.provenance
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column()
+    rows = [
+        ("brief", entry.brief.line),
+        ("idea", f"{one.title} ({one.id})"),
+        (
+            "how",
+            f"{one.move}"
+            + (f", {one.how}" if one.how else "")
+            + (f", from {', '.join(one.parents)}" if one.parents else ""),
+        ),
+        ("technique", str(one.technique)),
+        ("model", made.model),
+        ("sampling", f"seed {made.seed}, temperature {made.temperature}"),
+        ("prompt", f"SHA-256 {made.prompt_hash[:16]}…"),
+        ("made", f"{made.created_at}, after {made.seconds:.1f} s"),
+        ("kept by", ", ".join(entry.kept_by) or "nobody yet"),
+    ]
+    for name, value in rows:
+        table.add_row(name, Text(quoted(value)))
+    parts: list[RenderableType] = [table]
+    if not made.grounded:
+        parts.append(Text("No spark: the idea shares too little with what it was given.", style="yellow"))
+    for hit in one.sparks:
+        parts += [
+            spark_line(hit),
+            Padding(Text(quoted(hit.snippet.text)), INDENT),
+            Padding(Text(f"{hit.band} to the brief (similarity {hit.similarity:.2f}): {hit.why}", style="dim"), INDENT),
+        ]
+    return Group(*parts)
+
+
+def replay(found: Replay) -> RenderableType:
+    """Whether an idea came out the same when it was made again."""
+    told = Text("the same  " if found.same else "not the same  ", style="green" if found.same else "yellow")
+    told.append(found.reason, style="default")
+    if found.same or not found.body:
+        return told
+    return Group(told, Padding(Text(quoted(f"{found.title}. {found.body}"), style="dim"), INDENT))
+
+
+def critique(one: Critique) -> RenderableType:
+    """Strength, risk, question."""
+    return Group(
+        Text("strength  ", style="green").append(quoted(one.strength), style="not green"),
+        Text("risk      ", style="red").append(quoted(one.risk), style="default"),
+        Text("question  ", style="cyan").append(quoted(one.question), style="default"),
+    )
+
+
+def outline(steps: Sequence[str]) -> RenderableType:
+    """Numbered steps."""
+    return Group(*(Text(f"{number:>2}  {quoted(step)}") for number, step in enumerate(steps, start=1)))

@@ -1,0 +1,128 @@
+"""The only place that wires anything: settings in, a studio out.
+
+Tests pass their own embedder and model; everything else calls `open_services` with the settings alone. Neither the
+library nor the model is touched from the event loop: each has its thread. The model is loaded when it is first needed
+or when `warm` asks for it, so that search and sparks never wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from bot.ideation.candidates import Writer
+from bot.ideation.engine import Engine
+from bot.ideation.journal import Journal
+from bot.ideation.library import Library
+from bot.ideation.prompts import Style
+from bot.ideation.studio import Studio
+from bot.language.base import LanguageModel
+from bot.settings import Settings
+from bot.worker import Worker
+from knowledge.embedder import Embedder
+from knowledge.errors import KindlingError
+
+Progress = Callable[[str, float], None]
+EMBEDDED = "embedded"
+
+
+def silent(stage: str, fraction: float) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a face needs."""
+
+    settings: Settings
+    library: Library
+    studio: Studio
+    model: LanguageModel
+
+    def warm(self) -> asyncio.Task[None]:
+        """Begin to load the model now. Should that fail, whoever uses the model first is told."""
+
+        async def load() -> None:
+            with suppress(KindlingError):
+                await self.model.load()
+
+        return asyncio.create_task(load(), name="warm the model")
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings,
+    *,
+    progress: Progress = silent,
+    embedder: Callable[[], Embedder] | None = None,
+    model: LanguageModel | None = None,
+) -> AsyncIterator[Services]:
+    """Open the library and wire the studio. Raises `KindlingError`; what was opened is closed on the way out."""
+    language_model = model or make_model(settings, progress)
+    worker = Worker("library")
+    try:
+        library = await worker.run(_open_library, settings, worker, embedder, progress)
+    except BaseException:
+        await worker.close()
+        raise
+
+    writer = Writer(language_model, style_for(settings))
+    engine = Engine(
+        library, writer, ratio=settings.candidates, rounds=settings.rounds, temperature=settings.temperature
+    )
+    try:
+        yield Services(settings, library, Studio(library, engine, writer), language_model)
+    finally:
+        await language_model.close()
+        await library.close()
+
+
+def _open_library(
+    settings: Settings, worker: Worker, make_embedder: Callable[[], Embedder] | None, progress: Progress
+) -> Library:
+    """Open store, embedder, starter collection, indexes and journal, on the worker's thread."""
+    from knowledge.embedder import SentenceTransformerEmbedder
+    from knowledge.index import Indexes
+    from knowledge.retriever import Retriever
+    from knowledge.starter import load_starter
+    from knowledge.store import Store
+
+    store = Store(settings.data_dir / "kindling.db")
+    try:
+        progress("opening the library", 0.0)
+        embedder = make_embedder() if make_embedder else SentenceTransformerEmbedder(settings.embedder)
+        load_starter(store, embedder, lambda done, of: progress("embedding the starter collection", done / of))
+        retriever = Retriever(store, embedder, Indexes(store, embedder, settings.data_dir / "indexes"))
+        return Library(worker, store, embedder, retriever, Journal(store))
+    except BaseException:
+        store.close()
+        raise
+
+
+def make_model(settings: Settings, progress: Progress = silent) -> LanguageModel:
+    """The language model that the settings name. It loads when it is first needed. Raises `LanguageError`."""
+    if settings.server:
+        from bot.language.remote import RemoteModel
+
+        key = settings.server_key.get_secret_value() if settings.server_key else None
+        return RemoteModel(settings.server, settings.model, key=key, timeout=settings.timeout)
+    from bot.language.embedded import embedded_model
+    from bot.language.local import local_model
+
+    models = settings.data_dir / "models"
+    if settings.model == EMBEDDED:
+        return embedded_model(models, device=settings.device, timeout=settings.timeout, progress=progress)
+    return local_model(settings.model, models, device=settings.device, timeout=settings.timeout, progress=progress)
+
+
+def style_for(settings: Settings) -> Style:
+    """How prompts must explain to the model: as the settings say, or by which model it is."""
+    if settings.prompts != "auto":
+        return Style(settings.prompts)
+    if settings.server or settings.model != EMBEDDED:
+        return Style.TOLD
+    from bot.language.embedded import find_adapter
+
+    return Style.BARE if find_adapter() else Style.SHOWN
