@@ -61,11 +61,11 @@ def _labelled(text: str, *names: str) -> dict[str, str]:
     """The text after each label up to the next one; a label that comes again ends the answer (a second idea begins)."""
     marks = list(_LABEL.finditer(text))
     parts: dict[str, str] = {}
-    for mark, following in zip(marks, [*marks[1:], None], strict=True):
+    for number, mark in enumerate(marks, start=1):
         name = re.sub(r"[ _-]?step", " step", mark.group(1).lower())
         if name in parts:
             break
-        parts[name] = text[mark.end() : following.start() if following else len(text)]
+        parts[name] = text[mark.end() : marks[number].start() if number < len(marks) else len(text)]
     for name in names:
         if not words(parts.get(name, "")):
             raise Malformed(f"no {name}")
