@@ -25,6 +25,10 @@ class ModelTooLarge(LanguageError):
     """The model does not fit in memory."""
 
 
+class PromptTooLong(LanguageError):
+    """What the model should read does not fit in its window."""
+
+
 class ServerUnreachable(LanguageError):
     """Nothing answers at the server's address."""
 

