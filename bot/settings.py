@@ -49,6 +49,18 @@ class Settings(BaseSettings):
     rounds: int = Field(2, ge=1, le=5, description="Rounds of candidates at the most when too few are good enough.")
     temperature: float = Field(0.8, ge=0, le=2, description="Sampling temperature of ideas.")
     timeout: float = Field(120, gt=0, description="Seconds before an answer of the model is given up.")
+    message_content: bool = Field(
+        True, description="Whether the message-content intent is switched on in the Developer Portal."
+    )
+    guild: int | None = Field(
+        None, description="A server's id: commands are told to it alone, at once. For trying out."
+    )
+    at_once: int = Field(2, ge=1, description="Requests that the model works on at a time.")
+    queue: int = Field(250, ge=1, description="Requests that may wait before people are asked to come back later.")
+    each_person: int = Field(2, ge=1, description="Requests that one person may have waiting or at work.")
+    each_server: int = Field(200, ge=1, description="Requests that one server may have waiting or at work.")
+    discord_api: str | None = Field(None, description="API base of a Discord-compatible server.")
+    discord_gateway: str | None = Field(None, description="Gateway address of a Discord-compatible server.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", description="What the log tells.")
 
     @field_validator("data_dir")

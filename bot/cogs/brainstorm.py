@@ -1,0 +1,3 @@
+"""/brainstorm and the board that grows."""
+
+from __future__ import annotations
