@@ -1,0 +1,257 @@
+"""The index: what is near to what in a collection. Derived from the store, and caught up whenever it lags.
+
+It knows vectors and ids; it does not know texts, embedders or filters. One index belongs to one collection and is kept
+in one file, which may lag behind the store: it says at which revision it stands. So a kill at any moment costs at most
+the time to catch up. When a copy of an older database is put in place of a newer one, delete the index folder with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge import indexfile
+from knowledge.nearest import Approximate, Exact, Ids, Nearest, Vectors, faiss
+from knowledge.types import Collection
+
+EXACT_LIMIT = 100_000
+THREADS = min(4, os.cpu_count() or 1)
+
+_FORMAT = 1
+_BATCH = 16_384  # vectors fetched at once: 25 MB of 384 dimensions
+_STALE_SECONDS = 3600.0
+
+_log = logging.getLogger(__name__)
+
+
+class VectorSource(Protocol):
+    """What an index is derived from: `Store`, in all but tests and benchmarks. For the methods' contracts see there."""
+
+    def collections(self, space: str | None = None) -> list[Collection]: ...
+
+    def revision(self, collection: Collection) -> int: ...
+
+    def key(self, collection: Collection) -> str: ...
+
+    def vector_ids(self, collection: Collection, embedder: str) -> Ids: ...
+
+    def vectors(
+        self, collection: Collection, embedder: str, after: int = 0, limit: int = -1
+    ) -> tuple[Ids, Vectors]: ...
+
+    def vectors_of(self, ids: Iterable[int], embedder: str) -> tuple[Ids, Vectors]: ...
+
+
+class Index:
+    """The vectors of one collection, by snippet id. Belongs to the thread of its source.
+
+    Attributes:
+        ids: the snippets it holds, ascending, int64, shape (n,).
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        source: VectorSource,
+        collection: Collection,
+        embedder: str,
+        dimension: int,
+        exact_limit: int = EXACT_LIMIT,
+        threads: int = THREADS,
+    ) -> None:
+        """Read the index of `collection` from `folder`, if it is there and of that embedder, and catch up.
+
+        Args:
+            embedder: the name of what made the vectors. dimension: their length. exact_limit: above so many vectors it
+                is approximate. threads: how many FAISS may use.
+        """
+        self._source = source
+        self._collection = collection
+        self._embedder = embedder
+        self._dimension = dimension
+        self._exact_limit = exact_limit
+        self._threads = threads
+        self._about: dict[str, str | int] = {
+            "format": _FORMAT,
+            "collection": source.key(collection),
+            "embedder": embedder,
+            "dimension": dimension,
+        }
+        self._path = folder / f"{self._about['collection']}{indexfile.SUFFIX}"
+        self._unsaved = 0
+        self._bound_threads()
+        self._nearest, self._revision = self._read()
+        self.ids: Ids = np.sort(self._nearest.ids())
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Catch up with the store: quick when nothing changed.
+
+        Raises:
+            StoreError: the collection is no longer there.
+        """
+        # The revision before the ids: a change between the two is met again, never missed.
+        revision = self._source.revision(self._collection)
+        if revision == self._revision:
+            return
+        self._bound_threads()
+        wanted = self._source.vector_ids(self._collection, self._embedder)
+        gone = np.setdiff1d(self.ids, wanted, assume_unique=True)
+        fresh = np.setdiff1d(wanted, self.ids, assume_unique=True)
+        if self._nearest.suits(len(wanted), self._exact_limit):
+            if len(gone):
+                self._nearest.remove(gone)
+            for ids, vectors in self._fetched(fresh):
+                self._nearest.add(ids, vectors)
+        else:
+            self._nearest = self._built(wanted)
+        self.ids = np.sort(self._nearest.ids())
+        self._revision = revision
+        self._unsaved += len(gone) + len(fresh)
+        # What was deleted shall not live on in the file. Additions wait until they are worth writing all of it.
+        if len(gone) or self._unsaved > max(256, len(self.ids) // 50):
+            self.save()
+
+    def search(
+        self, query: NDArray[np.float32], limit: int, allowed: Iterable[int] | None = None
+    ) -> tuple[Ids, Vectors]:
+        """The snippets nearest to `query`, best first, and their cosines: shapes (m,) and (m,), m at most `limit`.
+
+        Exact up to the exact limit; above it, at least 0.95 of the ten nearest are found.
+
+        Args:
+            query: length 1, shape (d,). allowed: only these are looked at, unless it is None.
+        """
+        permitted = None if allowed is None else self.among(allowed)
+        limit = min(limit, len(self.ids if permitted is None else permitted))
+        if limit < 1:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        cosines, ids = self._nearest.search(query.reshape(1, -1), limit, permitted)
+        found = ids[0] >= 0
+        return ids[0][found], cosines[0][found]
+
+    def among(self, ids: Iterable[int]) -> Ids:
+        """Those of `ids` that the index holds, ascending."""
+        given = np.fromiter(ids, dtype=np.int64)
+        return np.intersect1d(self.ids, given)
+
+    def vectors(self, ids: Ids) -> Vectors:
+        """The vectors of `ids`, shape (n, d), all of which it must hold."""
+        if not len(ids):
+            return np.empty((0, self._dimension), np.float32)
+        return self._nearest.vectors(ids)
+
+    def save(self) -> None:
+        """Write the file, unless it is up to date. A full disk is logged and no more: the file only saves time."""
+        if not self._unsaved:
+            return
+        probes = self._nearest.probes if isinstance(self._nearest, Approximate) else 0
+        try:
+            indexfile.write(
+                self._path, self._nearest.index, {**self._about, "revision": self._revision, "probes": probes}
+            )
+        except OSError as error:
+            _log.warning("the index of %s was not saved: %s", self._collection.name, error)
+        else:
+            self._unsaved = 0
+
+    def _read(self) -> tuple[Nearest, int]:
+        """What the file holds, and at which revision; nothing, at none, when there is no such file."""
+        try:
+            stored, header = indexfile.read(self._path, self._about)
+        except FileNotFoundError:
+            pass
+        except (indexfile.DamagedIndex, OSError) as error:
+            _log.info("the index of %s is built anew: %s", self._collection.name, error)
+        else:
+            probes = header["probes"]
+            return (Approximate(stored, probes) if probes else Exact(stored)), header["revision"]
+        return Exact.empty(self._dimension), -1
+
+    def _built(self, wanted: Ids) -> Nearest:
+        """A structure that suits the number of `wanted`, with all of them in it."""
+        nearest: Nearest
+        if len(wanted) <= self._exact_limit:
+            nearest = Exact.empty(self._dimension)
+        else:
+            chosen = np.random.default_rng(0).permutation(wanted)[: Approximate.sample_size(len(wanted))]
+            # Shuffled again: they come back by id, and the first are to stand for all.
+            sample = np.random.default_rng(1).permutation(np.concatenate([part for _, part in self._fetched(chosen)]))
+            nearest = Approximate.trained(sample, len(wanted))
+        after = 0
+        while True:
+            ids, vectors = self._source.vectors(self._collection, self._embedder, after, _BATCH)
+            if not len(ids):
+                break
+            nearest.add(ids, vectors)
+            after = int(ids[-1])
+        if isinstance(nearest, Approximate):
+            nearest.tune(sample)
+        return nearest
+
+    def _fetched(self, ids: Ids) -> Iterator[tuple[Ids, Vectors]]:
+        for start in range(0, len(ids), _BATCH):
+            found = self._source.vectors_of(ids[start : start + _BATCH].tolist(), self._embedder)
+            if len(found[0]):
+                yield found
+
+    def _bound_threads(self) -> None:
+        faiss().omp_set_num_threads(self._threads)  # for the calling thread
+
+
+class Indexes:
+    """The indexes of one folder, each opened when first asked for. Files of collections that are gone are deleted."""
+
+    def __init__(
+        self, folder: Path, source: VectorSource, embedder: str, dimension: int, exact_limit: int = EXACT_LIMIT
+    ) -> None:
+        self._folder = folder
+        self._source = source
+        self._settings: dict[str, Any] = {"embedder": embedder, "dimension": dimension, "exact_limit": exact_limit}
+        self._open: dict[Collection, Index] = {}
+        self._sweep()
+
+    def of(self, collection: Collection) -> Index:
+        """The index of `collection`, caught up with the store.
+
+        Raises:
+            StoreError: the collection is no longer there.
+        """
+        index = self._open.get(collection)
+        if index is None:
+            index = self._open[collection] = Index(self._folder, self._source, collection, **self._settings)
+        else:
+            index.refresh()
+        return index
+
+    def close(self) -> None:
+        """Save what is not saved."""
+        for index in self._open.values():
+            index.save()
+        self._open.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _sweep(self) -> None:
+        """Delete the files of collections that are gone, and what killed writers left behind."""
+        kept = {self._source.key(collection) for collection in self._source.collections()}
+        for path in self._folder.glob(f"*{indexfile.SUFFIX}"):
+            if path.stem not in kept:
+                path.unlink(missing_ok=True)
+        for path in self._folder.glob(f"*{indexfile.TEMPORARY_SUFFIX}"):
+            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                path.unlink(missing_ok=True)
