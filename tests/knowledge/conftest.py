@@ -1,0 +1,23 @@
+"""What the tests of `knowledge` share: a store in a temporary folder and, loaded once, the real embedder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from knowledge.embedder import SentenceTransformerEmbedder
+from knowledge.store import Store
+
+
+@pytest.fixture(scope="session")
+def embedder() -> SentenceTransformerEmbedder:
+    """The embedded model: real, and loaded once."""
+    return SentenceTransformerEmbedder(device="cpu")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "kindling.db") as opened:
+        yield opened
