@@ -18,9 +18,11 @@ from bot.ideation.journal import Entry
 from bot.ideation.prompts import quoted
 from bot.ideation.studio import Replay
 from bot.ideation.types import Critique, Idea, Move
+from knowledge.ingest import Report
 from knowledge.types import Hit
 
 INDENT = (0, 0, 0, 4)
+MOST_REFUSALS = 20
 
 
 def spark_line(hit: Hit) -> Text:
@@ -119,6 +121,21 @@ def replay(found: Replay) -> RenderableType:
     if found.same or not found.body:
         return told
     return Group(told, Padding(Text(quoted(f"{found.title}. {found.body}"), style="dim"), INDENT))
+
+
+def ingest_report(report: Report) -> RenderableType:
+    """What an ingest did: a line in all, then what was refused and why."""
+    counts = f"{report.read} read, {report.added} added, {report.unchanged} unchanged, {report.removed} removed"
+    files = f"{len(report.files)} file{'' if len(report.files) == 1 else 's'}"
+    line = f"{files}: {counts}, {len(report.refused)} refused"
+    parts: list[RenderableType] = [
+        Text(line + (f"; {report.skipped} other files passed over" if report.skipped else ""))
+    ]
+    shown = report.refused[:MOST_REFUSALS]
+    parts += [Text(f"  refused  {quoted(str(refused))}", style="yellow") for refused in shown]
+    if len(report.refused) > len(shown):
+        parts.append(Text(f"  and {len(report.refused) - len(shown)} more", style="yellow"))
+    return Group(*parts)
 
 
 def critique(one: Critique) -> RenderableType:

@@ -94,8 +94,8 @@ def _open_library(
         progress("opening the library", 0.0)
         embedder = make_embedder() if make_embedder else SentenceTransformerEmbedder(settings.embedder)
         load_starter(store, embedder, lambda done, of: progress("embedding the starter collection", done / of))
-        retriever = Retriever(store, embedder, Indexes(store, embedder, settings.data_dir / "indexes"))
-        return Library(worker, store, embedder, retriever, Journal(store))
+        indexes = Indexes(settings.data_dir / "indexes", store, embedder.name, embedder.dimension)
+        return Library(worker, store, embedder, indexes, Retriever(store, embedder, indexes), Journal(store))
     except BaseException:
         store.close()
         raise

@@ -10,7 +10,7 @@ import asyncio
 import re
 import signal
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +29,8 @@ from bot.language.base import Message
 from bot.services import Progress as Watch
 from bot.services import Services
 from knowledge.errors import BadInput, KindlingError
+from knowledge.ingest import BatchStored, FileStarted, Report
+from knowledge.ingest import Event as IngestEvent
 from knowledge.types import Hit
 
 T = TypeVar("T")
@@ -153,7 +155,9 @@ class TerminalStudio:
             case "search", _ if rest:
                 self._console.print(printed.sparks(await self._studio.search(SPACE, rest), "Found"))
             case "ingest", _ if rest:
-                await self._ingest(Path(rest).expanduser())
+                self._console.print(
+                    printed.ingest_report(await ingested(self._services, self._console, [Path(rest).expanduser()]))
+                )
             case "talk", _ if rest:
                 await self._chat(rest)
             case _:
@@ -230,11 +234,6 @@ class TerminalStudio:
             self._console.print(Text(quoted(entry.brief.line), style="dim"))
             self._console.print(printed.idea(number, entry.idea))
 
-    async def _ingest(self, path: Path) -> None:
-        with watched(self._console) as watch:
-            report = await self._studio.ingest(SPACE, [path], lambda event: watch(f"reading {path.name}", 0.5))
-        self._console.print(printed.ingest_report(report))
-
     async def _chat(self, text: str) -> None:
         self._talk.append(Message("user", text))
         reply = ""
@@ -258,6 +257,20 @@ class TerminalStudio:
     def _show(self, idea: Idea) -> None:
         self._ideas.append(idea)
         self._console.print(printed.idea(len(self._ideas), idea))
+
+
+async def ingested(services: Services, console: Console, paths: Sequence[Path]) -> Report:
+    """Ingest files and folders into the terminal's library, telling what is being read and how far it is."""
+    with console.status("reading") as status:
+
+        def tell(event: IngestEvent) -> None:
+            match event:
+                case FileStarted(name):
+                    status.update(f"reading {quoted(name)}")
+                case BatchStored(name, added, unchanged):
+                    status.update(f"reading {quoted(name)}: {added} added, {unchanged} unchanged so far")
+
+        return await services.studio.ingest(SPACE, paths, tell)
 
 
 async def typed_lines(history: Path) -> AsyncIterator[str]:

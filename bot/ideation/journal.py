@@ -88,7 +88,7 @@ class Journal:
     def open_session(self, session: Session) -> None:
         """Write down a session before its first idea."""
         with self._store.transaction():
-            self._store.db["sessions"].insert(
+            self._store.db.table("sessions").insert(
                 {
                     "id": session.id,
                     "space": session.space,
@@ -105,7 +105,7 @@ class Journal:
         """Write down an idea with the unit vector (d,) of its body, in one transaction."""
         made = idea.provenance
         with self._store.transaction():
-            self._store.db["ideas"].insert(
+            self._store.db.table("ideas").insert(
                 {
                     "id": idea.id,
                     "session_id": idea.session_id,
@@ -127,7 +127,7 @@ class Journal:
                     "vector": vector.astype("<f4").tobytes(),
                 }
             )
-            self._store.db["idea_sparks"].insert_all(
+            self._store.db.table("idea_sparks").insert_all(
                 {
                     "idea_id": idea.id,
                     "place": place,
@@ -139,7 +139,7 @@ class Journal:
                 }
                 for place, hit in enumerate(idea.sparks, start=1)
             )
-            self._store.db["idea_parents"].insert_all(
+            self._store.db.table("idea_parents").insert_all(
                 {"idea_id": idea.id, "place": place, "parent_id": parent}
                 for place, parent in enumerate(idea.parents, start=1)
             )
@@ -205,23 +205,23 @@ class Journal:
         self.idea(space, idea_id)
         with self._store.transaction():
             if keep:
-                self._store.db["keeps"].upsert(
+                self._store.db.table("keeps").upsert(
                     {"idea_id": idea_id, "person": person, "at": now()}, pk=("idea_id", "person")
                 )
             else:
-                self._store.db["keeps"].delete_where("idea_id = ? AND person = ?", [idea_id, person])
+                self._store.db.table("keeps").delete_where("idea_id = ? AND person = ?", [idea_id, person])
 
     def vote(self, space: str, idea_id: str, person: str, value: int) -> None:
         """One vote a person, changeable: 1 for, -1 against, 0 takes it back. Raises `UnknownIdea`."""
         self.idea(space, idea_id)
         with self._store.transaction():
             if value:
-                self._store.db["votes"].upsert(
+                self._store.db.table("votes").upsert(
                     {"idea_id": idea_id, "person": person, "value": max(-1, min(1, value)), "at": now()},
                     pk=("idea_id", "person"),
                 )
             else:
-                self._store.db["votes"].delete_where("idea_id = ? AND person = ?", [idea_id, person])
+                self._store.db.table("votes").delete_where("idea_id = ? AND person = ?", [idea_id, person])
 
     def forget_person(self, person: str) -> int:
         """Remove every keep and vote of a person, in all spaces. Returns how many there were."""

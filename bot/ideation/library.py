@@ -13,6 +13,7 @@ from typing import ParamSpec, TypeVar
 from bot.ideation.journal import Journal
 from bot.worker import Worker
 from knowledge.embedder import Embedder
+from knowledge.index import Indexes
 from knowledge.retriever import Retriever
 from knowledge.store import Store
 
@@ -29,6 +30,7 @@ class Library:
     worker: Worker
     store: Store
     embedder: Embedder
+    indexes: Indexes
     retriever: Retriever
     journal: Journal
 
@@ -37,7 +39,8 @@ class Library:
         return await self.worker.run(function, *args, **kwargs)
 
     async def close(self) -> None:
-        """Close the store, then the thread."""
+        """Save the indexes, close the store, then end the thread."""
+        await self.worker.run(self.indexes.close)
         await self.worker.run(self.store.close)
         await self.worker.close()
 

@@ -26,7 +26,7 @@ from bot.ideation.parsing import Malformed, parse_critique, parse_outline
 from bot.ideation.types import Critique, Idea, Move, Technique
 from bot.language.base import Continuation, Message, Sampling, complete
 from knowledge.errors import BadInput
-from knowledge.ingest import Progress as IngestProgress
+from knowledge.ingest import Event as IngestEvent
 from knowledge.ingest import Report, ingest
 from knowledge.types import Distance, Filters, Hit
 
@@ -203,7 +203,7 @@ class Studio:
         )
 
     async def ingest(
-        self, space: str, paths: Sequence[Path], progress: Callable[[IngestProgress], None] | None = None
+        self, space: str, paths: Sequence[Path], progress: Callable[[IngestEvent], None] | None = None
     ) -> Report:
         """Read files and folders into the space's own collection. `progress` is called on the library's thread."""
         library = self._library
