@@ -40,7 +40,8 @@ class Request:
     """What is asked of a brainstorm.
 
     With a `seed` the run is a replay: it looks away from the journal, so that the same seed gives the same ideas again.
-    Without one, what the space has already had is never shown twice. `exclude` are snippet ids not to spark from.
+    Without one, what the space has already had is never shown twice. `exclude` are snippet ids not to spark from;
+    `draw_on` are further spaces whose collections may be drawn on.
     """
 
     space: str
@@ -52,6 +53,7 @@ class Request:
     session: Session | None = None
     exclude: frozenset[int] = frozenset()
     filters: Filters = field(default_factory=Filters)
+    draw_on: tuple[str, ...] = ()
 
 
 class Engine:
@@ -156,7 +158,7 @@ class Engine:
         return await self._library.run(
             self._library.retriever.sparks,
             request.brief.text,
-            spaces_for(request.space),
+            spaces_for(request.space, request.draw_on),
             count,
             distance=request.distance,
             seed=seed,

@@ -223,6 +223,12 @@ class Journal:
             else:
                 self._store.db.table("votes").delete_where("idea_id = ? AND person = ?", [idea_id, person])
 
+    def voted(self, idea_id: str, person: str) -> int:
+        """What a person voted for an idea: 1, -1, or 0 where there is no vote."""
+        for row in self._store.db.query("SELECT value FROM votes WHERE idea_id = ? AND person = ?", [idea_id, person]):
+            return int(row["value"])
+        return 0
+
     def forget_person(self, person: str) -> int:
         """Remove every keep and vote of a person, in all spaces. Returns how many there were."""
         with self._store.transaction():

@@ -6,7 +6,7 @@ event loop: `await library.run(function)` runs it on the library's thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
@@ -45,6 +45,9 @@ class Library:
         await self.worker.close()
 
 
-def spaces_for(space: str) -> tuple[str, str]:
-    """The spaces whose collections a space may draw on: its own, and the starter's, which is everybody's."""
-    return space, STARTER
+def spaces_for(space: str, draw_on: Sequence[str] = ()) -> tuple[str, ...]:
+    """The spaces whose collections a space may draw on: its own, the starter's, which is everybody's, and `draw_on`.
+
+    `draw_on` are further spaces that whoever asks belongs to: their server's, for a private board in it.
+    """
+    return space, *draw_on, STARTER

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +18,7 @@ from bot.ideation import prompts
 from bot.ideation.brief import read_brief
 from bot.ideation.candidates import Recipe, Writer
 from bot.ideation.engine import Engine, Request
-from bot.ideation.errors import NoIdeas
+from bot.ideation.errors import NoIdeas, NoSparks, UnknownIdea
 from bot.ideation.events import Event
 from bot.ideation.journal import Entry
 from bot.ideation.library import Library, spaces_for
@@ -33,6 +33,7 @@ from knowledge.types import Distance, Filters, Hit
 T = TypeVar("T")
 
 TRIES = 3  # answers asked of the model before a critique or an outline is given up
+DRAFTS = 4  # candidates written for one twist, remix or swap
 CHAT_SPARKS = 3
 NO_FILTERS = Filters()
 
@@ -68,21 +69,33 @@ class Studio:
         seed: int | None = None,
         audience: str | None = None,
         tone: str | None = None,
+        draw_on: tuple[str, ...] = (),
     ) -> AsyncGenerator[Event, None]:
-        """Ideas for a brief, as a stream of events. A `BadInput` is raised at once, before the stream begins."""
+        """Ideas for a brief, as a stream of events. A `BadInput` is raised at once, before the stream begins.
+
+        `draw_on` are further spaces whose collections may give sparks.
+        """
         brief = read_brief(text, audience, tone)
         if not 1 <= count <= 20:
             raise BadInput(f"{count} ideas can't be had in one go: ask for 1 to 20.")
-        return self._engine.brainstorm(Request(space, brief, count, technique, distance, seed))
+        return self._engine.brainstorm(Request(space, brief, count, technique, distance, seed, draw_on=draw_on))
 
     async def more(
-        self, space: str, session_id: str, *, count: int = 5, distance: Distance = Distance.MIXED
+        self,
+        space: str,
+        session_id: str,
+        *,
+        count: int = 5,
+        distance: Distance = Distance.MIXED,
+        draw_on: tuple[str, ...] = (),
     ) -> AsyncGenerator[Event, None]:
         """More ideas for a session's brief, from sparks that it has not used yet."""
         journal = self._library.journal
         session = await self._library.run(journal.session, space, session_id)
         used = await self._library.run(journal.sparks_used, space, session_id)
-        request = Request(space, session.brief, count, distance=distance, session=session, exclude=used)
+        request = Request(
+            space, session.brief, count, distance=distance, session=session, exclude=used, draw_on=draw_on
+        )
         async with aclosing(self._engine.brainstorm(request)) as events:
             async for event in events:
                 yield event
@@ -104,6 +117,36 @@ class Studio:
         ideas = (first.idea, second.idea)
         question = prompts.remix(first.brief, *((idea.title, idea.body) for idea in ideas))
         return await self._develop(space, question, ideas, Move.REMIX)
+
+    async def swap(self, space: str, idea_id: str, *, draw_on: tuple[str, ...] = ()) -> Idea:
+        """The idea made anew from another spark: same brief, same technique, a spark that its session has not used."""
+        entry = await self._entry(space, idea_id)
+        library, idea = self._library, entry.idea
+        session = await library.run(library.journal.session, space, idea.session_id)
+        used = await library.run(library.journal.sparks_used, space, idea.session_id)
+        draw = random.SystemRandom()
+        sparks = await library.run(
+            library.retriever.sparks,
+            entry.brief.text,
+            spaces_for(space, draw_on),
+            DRAFTS,
+            distance=Distance.MIXED,
+            seed=draw.getrandbits(31),
+            exclude=used,
+        )
+        if not sparks:
+            raise NoSparks("The library has no other spark for this brief: add something to it, then try again.")
+        recipes = [
+            Recipe(
+                prompts.brainstorm(entry.brief, [spark.snippet.text], idea.technique),
+                (spark,),
+                idea.technique,
+                draw.getrandbits(31),
+                parents=(idea.id,),
+            )
+            for spark in sparks
+        ]
+        return await self._engine.develop(session, recipes)
 
     async def critique(self, space: str, idea_id: str) -> Critique:
         """What holds an idea up, what could sink it, and a question back."""
@@ -183,6 +226,39 @@ class Studio:
         await self._library.run(self._library.journal.vote, space, idea_id, person, value)
         return await self._entry(space, idea_id)
 
+    async def toggle_vote(self, space: str, idea_id: str, person: str) -> Entry:
+        """Vote for an idea, or take that vote back; the idea as it stands after."""
+        journal = self._library.journal
+
+        def toggle() -> Entry:
+            journal.vote(space, idea_id, person, 0 if journal.voted(idea_id, person) > 0 else 1)
+            return journal.idea(space, idea_id)
+
+        return await self._library.run(toggle)
+
+    async def toggle_keep(self, space: str, idea_id: str, person: str) -> Entry:
+        """Keep an idea, or let it go again; the idea as it stands after."""
+        journal = self._library.journal
+
+        def toggle() -> Entry:
+            journal.keep(space, idea_id, person, person not in journal.idea(space, idea_id).kept_by)
+            return journal.idea(space, idea_id)
+
+        return await self._library.run(toggle)
+
+    async def entries(self, space: str, idea_ids: Sequence[str]) -> list[Entry]:
+        """The ideas of those ids as they stand now, in that order; those that are not in this space are left out."""
+        journal = self._library.journal
+
+        def read() -> list[Entry]:
+            found = []
+            for idea_id in idea_ids:
+                with suppress(UnknownIdea):
+                    found.append(journal.idea(space, idea_id))
+            return found
+
+        return await self._library.run(read)
+
     async def ideas(
         self,
         space: str,
@@ -233,7 +309,7 @@ class Studio:
                 tuple(parent.id for parent in parents),
                 how,
             )
-            for _ in range(4)
+            for _ in range(DRAFTS)
         ]
         return await self._engine.develop(session, recipes)
 
