@@ -42,10 +42,25 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, no
 
 
 @app.callback(invoke_without_command=True)
-def run(context: typer.Context) -> None:
-    """Start the bot when DISCORD_TOKEN is set, otherwise the studio in this terminal."""
+def start(context: typer.Context) -> None:
+    """Run `kindling run` when no command is named."""
     if context.invoked_subcommand is None:
+        run()
+
+
+@app.command()
+def run() -> None:
+    """Start the bot when DISCORD_TOKEN is set, otherwise the studio in this terminal."""
+    with _told():
+        settings = _settings()
+    if settings.discord_token is None:
         chat()
+        return
+    from bot.client import run_bot
+
+    logging.getLogger("bot").setLevel(logging.INFO)  # the invite address and what the bot can't do are worth reading
+    with _told():
+        asyncio.run(run_bot(settings))
 
 
 @app.command()
