@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from bot.ideation import prompts
 from bot.ideation.candidates import Candidate, Writer
-from bot.ideation.gates import Gate, Vector
+from bot.ideation.gates import SAME_IDEA, Gate, Vector
 from bot.ideation.journal import new_id, now
 from bot.ideation.library import Library
-from bot.ideation.selection import distinct, diverse
+from bot.ideation.selection import SAME_CLASS, distinct, diverse
 from bot.ideation.types import Idea, Provenance, Session
 
 
@@ -73,18 +73,30 @@ class Board:
             self.first_after = seconds
         return idea
 
+    def choice(self, spare: Sequence[Candidate], count: int) -> list[Candidate]:
+        """The most valuable of those that pass every gate and differ from what is shown, `count` at the most."""
+        return self._picked([one for one in spare if one.verdict.passes], count, SAME_CLASS, ())
+
     def best(self, spare: Sequence[Candidate], count: int) -> list[Candidate]:
-        """The best diverse set for `count` places: first what passed all gates, then what lacks only spark or aim."""
-        chosen: list[Candidate] = []
-        tiers = (
-            [one for one in spare if one.verdict.passes],
-            [one for one in spare if set(one.verdict.faults) == {Gate.GROUNDING}],
-            [one for one in spare if Gate.RELEVANCE in one.verdict.faults],
-        )
-        for tier in tiers:
-            taken = [*self.vectors, *(one.verdict.vector for one in chosen)]
-            apart = [one for one in tier if distinct(one.verdict.vector, taken)]
-            vectors = [one.verdict.vector for one in apart]
-            values = [one.verdict.quality for one in apart]
-            chosen += [apart[index] for index in diverse(vectors, values, count - len(chosen), taken)]
+        """As `choice`, but places that stay free go to what lacks only its spark, then its aim, then some distance."""
+        chosen = self.choice(spare, count)
+        for limit in (SAME_CLASS, SAME_IDEA):
+            for lacking in (set[Gate](), {Gate.GROUNDING}, {Gate.RELEVANCE}, {Gate.RELEVANCE, Gate.GROUNDING}):
+                tier = [one for one in spare if set(one.verdict.faults) == lacking and one not in chosen]
+                chosen += self._picked(tier, count - len(chosen), limit, chosen)
         return chosen
+
+    def _picked(
+        self, tier: Sequence[Candidate], count: int, limit: float, chosen: Sequence[Candidate]
+    ) -> list[Candidate]:
+        """Picks of one tier, one after the other, each no nearer than `limit` to all that is shown or chosen."""
+        picked: list[Candidate] = []
+        while len(picked) < count:
+            taken = [*self.vectors, *(one.verdict.vector for one in (*chosen, *picked))]
+            apart = [one for one in tier if one not in picked and distinct(one.verdict.vector, taken, limit)]
+            vectors, values = [one.verdict.vector for one in apart], [one.verdict.quality for one in apart]
+            found = diverse(vectors, values, 1, taken)
+            if not found:
+                break
+            picked.append(apart[found[0]])
+        return picked

@@ -46,7 +46,7 @@ class Recipe:
     how: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
     """What came of a recipe: words and a verdict, or None for both when the text was malformed."""
 

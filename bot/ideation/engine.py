@@ -115,11 +115,11 @@ class Engine:
                             spare.append(candidate)
                     yield Progress(wrote, expected)
             missing = count - len(board.ideas)
-            fresh = [candidate for candidate in spare if candidate.verdict.passes]
-            if missing <= len(fresh) or turn + 1 == self._rounds:
+            found = len(board.choice(spare, missing))
+            if missing <= found or turn + 1 == self._rounds:
                 break
             used |= {hit.snippet.id for hit in sparks}
-            sparks = await self._sparks(request, seed + turn + 1, math.ceil((missing - len(fresh)) * self._ratio), used)
+            sparks = await self._sparks(request, seed + turn + 1, math.ceil((missing - found) * self._ratio), used)
             if not sparks:
                 break
         for candidate in board.best(spare, count - len(board.ideas)):

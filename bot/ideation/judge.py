@@ -29,7 +29,7 @@ BACKGROUND_BRIEFS = 27  # with the brief itself 28, as many as the yardstick ran
 FATAL = frozenset({Gate.FORMAT, Gate.FLUENCY, Gate.ORIGINALITY, Gate.NOVELTY})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Background:
     """What candidates are ranked among: unit rows (n, d) of other briefs and of random snippets."""
 
@@ -45,7 +45,7 @@ def read_background(store: Store, embedder: Embedder) -> Background:
     return Background(briefs, vectors[rows] if rows else np.zeros((0, briefs.shape[1]), dtype=np.float32))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
     """What the gates say of one candidate, and what selection needs to know of it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from bot.language.base import Continuation, Message, Piece
@@ -20,12 +21,11 @@ def told_idea(messages: Sequence[Message], seed: int) -> str:
     spark = asked.partition("Spark: ")[2].partition("\n")[0]
     borrowed = max(spark.split() or ["nothing"], key=len).strip(".,;:")
     brief = max(asked.partition("Brief: ")[2].partition("\n")[0].split() or ["thing"], key=len)
-    first, second, third = (NOUNS[(seed // divisor) % len(NOUNS)] for divisor in (1, 31, 997))
+    drawn = random.Random(seed).sample(NOUNS, k=9)
     return (
-        f"Title: The {first} and the {second}\n"
-        f"Idea: For the {brief}, a {first} made of {borrowed} hangs beside one old {second}. "
-        f"Inside it a {third} counts visitors.\n"
-        f"First step: Draw the {first} on paper and ask a friend about the {third}."
+        f"Title: The {drawn[0]} and the {drawn[1]}\n"
+        f"Idea: {' '.join(drawn[:5])} {borrowed} {brief} {' '.join(drawn[5:])}.\n"
+        f"First step: Draw the {drawn[0]} on paper and ask a friend about the {drawn[2]}."
     )
 
 
