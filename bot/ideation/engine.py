@@ -41,7 +41,7 @@ class Request:
 
     With a `seed` the run is a replay: it looks away from the journal, so that the same seed gives the same ideas again.
     Without one, what the space has already had is never shown twice. `exclude` are snippet ids not to spark from;
-    `draw_on` are further spaces whose collections may be drawn on.
+    `draw_on` are further spaces whose collections may be drawn on. Ideas that say a `banned` motif are not shown.
     """
 
     space: str
@@ -54,6 +54,7 @@ class Request:
     exclude: frozenset[int] = frozenset()
     filters: Filters = field(default_factory=Filters)
     draw_on: tuple[str, ...] = ()
+    banned: tuple[str, ...] = ()
 
 
 class Engine:
@@ -95,7 +96,7 @@ class Engine:
         writer = self._writer
         if request.session is None:
             await self._library.run(self._library.journal.open_session, session)
-        judge = await self._judge(session, replayed=request.seed is not None)
+        judge = await self._judge(session, request.banned, replayed=request.seed is not None)
         board = Board(self._library, writer, session, self._sampling.temperature, started)
         await board.open()
         wrote = passed = 0
@@ -131,11 +132,11 @@ class Engine:
         seconds = Seconds(retrieved, board.first_after, time.perf_counter() - started)
         yield Finished(session, tuple(board.ideas), wrote, passed, seconds)
 
-    async def develop(self, session: Session, recipes: Sequence[Recipe]) -> Idea:
+    async def develop(self, session: Session, recipes: Sequence[Recipe], banned: tuple[str, ...] = ()) -> Idea:
         """The best of several candidates for one place: a twist or a remix. Raises `NoIdeas`."""
         started = time.perf_counter()
         writer = self._writer
-        judge = await self._judge(session, replayed=False)
+        judge = await self._judge(session, banned, replayed=False)
         board = Board(self._library, writer, session, self._sampling.temperature, started)
         await board.open()
         async with aclosing(judged(self._library, writer, judge, recipes, self._sampling)) as candidates:
@@ -166,7 +167,7 @@ class Engine:
             exclude=exclude,
         )
 
-    async def _judge(self, session: Session, *, replayed: bool) -> Judge:
+    async def _judge(self, session: Session, banned: tuple[str, ...], *, replayed: bool) -> Judge:
         library = self._library
 
         def prepare() -> Judge:
@@ -175,7 +176,7 @@ class Engine:
             had = library.journal.vectors(session.space, library.embedder.name)
             if replayed:
                 had = np.zeros((0, 0), dtype=np.float32)
-            return Judge(library.store, library.embedder, self._background, session.brief, had)
+            return Judge(library.store, library.embedder, self._background, session.brief, had, banned)
 
         return await library.run(prepare)
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.ideation.lexical import content_words, ngrams, overlap, shares_run, words
+from bot.ideation.lexical import content_words, ngrams, overlap, shares_run, stem, words
 
 Vector = NDArray[np.float32]
 
@@ -37,6 +37,7 @@ class Gate(StrEnum):
     GROUNDING = "grounding"
     ORIGINALITY = "originality"
     NOVELTY = "novelty"
+    BANNED = "banned"
 
 
 def format_fault(body: str) -> str | None:
@@ -108,3 +109,13 @@ def originality_fault(body: str, sources: Sequence[str], nearest: float) -> str 
 def novelty_fault(nearest: float) -> str | None:
     """Not what the space's journal already holds: `nearest` is the largest cosine to any idea in it."""
     return "the space has had it" if nearest >= SAME_IDEA else None
+
+
+def banned_fault(text: str, banned: Sequence[str]) -> str | None:
+    """No motif in it that its channel has banned: the motif's words in a row, in the singular or the plural."""
+    said = [stem(word) for word in words(text)]
+    for motif in banned:
+        run = tuple(stem(word) for word in words(motif))
+        if run in ngrams(said, len(run)) if run else motif in text:
+            return f"says {motif!r}"
+    return None

@@ -26,7 +26,7 @@ from knowledge.types import Hit
 BACKGROUND_SNIPPETS = 50
 BACKGROUND_BRIEFS = 27  # with the brief itself 28, as many as the yardstick ranks among
 
-FATAL = frozenset({Gate.FORMAT, Gate.FLUENCY, Gate.ORIGINALITY, Gate.NOVELTY})
+FATAL = frozenset({Gate.FORMAT, Gate.FLUENCY, Gate.ORIGINALITY, Gate.NOVELTY, Gate.BANNED})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,14 +70,27 @@ class Verdict:
 
 
 class Judge:
-    """Judges the candidates of one brief. `journal` (n, d) holds the unit vectors of what the space has already had."""
+    """Judges the candidates of one brief.
 
-    def __init__(self, store: Store, embedder: Embedder, background: Background, brief: Brief, journal: Vector) -> None:
+    `journal` (n, d) holds the unit vectors of what the space has already had; `banned` are motifs that the channel does
+    not want to see.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        embedder: Embedder,
+        background: Background,
+        brief: Brief,
+        journal: Vector,
+        banned: Sequence[str] = (),
+    ) -> None:
         self._store = store
         self._embedder = embedder
         self._background = background
         self._brief = brief
         self._journal = journal
+        self._banned = banned
         self._brief_vector: Vector = embedder.embed([brief.text])[0]
         self._spark_vectors: dict[int, Vector] = {}
 
@@ -103,6 +116,7 @@ class Judge:
             Gate.GROUNDING: grounding[0] if grounding and all(grounding) else None,
             Gate.ORIGINALITY: gates.originality_fault(words.body, [hit.snippet.text for hit in sparks], nearest_spark),
             Gate.NOVELTY: gates.novelty_fault(float((self._journal @ vector).max()) if self._journal.size else 0.0),
+            Gate.BANNED: gates.banned_fault(f"{words.title}\n{words.body}\n{words.first_step}", self._banned),
         }
         faults = {gate: fault for gate, fault in found.items() if fault is not None}
         return Verdict(vector, faults, quality(to_brief, nearest_spark, log_likelihood))

@@ -23,6 +23,7 @@ from bot.ideation.events import Event
 from bot.ideation.journal import Entry
 from bot.ideation.library import Library, spaces_for
 from bot.ideation.parsing import Malformed, parse_critique, parse_outline
+from bot.ideation.rules import Rules
 from bot.ideation.types import Critique, Idea, Move, Technique
 from bot.language.base import Continuation, Message, Sampling, complete
 from knowledge.errors import BadInput
@@ -51,12 +52,16 @@ class Replay:
 
 
 class Studio:
-    """Everything that can be asked of Kindling. Raises `KindlingError`s only."""
+    """Everything that can be asked of Kindling. Raises `KindlingError`s only.
+
+    `rules` are the house rules of servers and their channels.
+    """
 
     def __init__(self, library: Library, engine: Engine, writer: Writer) -> None:
         self._library = library
         self._engine = engine
         self._writer = writer
+        self.rules = Rules(library)
 
     def brainstorm(
         self,
@@ -70,15 +75,18 @@ class Studio:
         audience: str | None = None,
         tone: str | None = None,
         draw_on: tuple[str, ...] = (),
+        banned: tuple[str, ...] = (),
     ) -> AsyncGenerator[Event, None]:
         """Ideas for a brief, as a stream of events. A `BadInput` is raised at once, before the stream begins.
 
-        `draw_on` are further spaces whose collections may give sparks.
+        `draw_on` are further spaces whose collections may give sparks. No idea that says a `banned` motif is
+        shown, here and by every other verb.
         """
         brief = read_brief(text, audience, tone)
         if not 1 <= count <= 20:
             raise BadInput(f"{count} ideas can't be had in one go: ask for 1 to 20.")
-        return self._engine.brainstorm(Request(space, brief, count, technique, distance, seed, draw_on=draw_on))
+        request = Request(space, brief, count, technique, distance, seed, draw_on=draw_on, banned=banned)
+        return self._engine.brainstorm(request)
 
     async def more(
         self,
@@ -88,37 +96,47 @@ class Studio:
         count: int = 5,
         distance: Distance = Distance.MIXED,
         draw_on: tuple[str, ...] = (),
+        banned: tuple[str, ...] = (),
     ) -> AsyncGenerator[Event, None]:
         """More ideas for a session's brief, from sparks that it has not used yet."""
         journal = self._library.journal
         session = await self._library.run(journal.session, space, session_id)
         used = await self._library.run(journal.sparks_used, space, session_id)
         request = Request(
-            space, session.brief, count, distance=distance, session=session, exclude=used, draw_on=draw_on
+            space,
+            session.brief,
+            count,
+            distance=distance,
+            session=session,
+            exclude=used,
+            draw_on=draw_on,
+            banned=banned,
         )
         async with aclosing(self._engine.brainstorm(request)) as events:
             async for event in events:
                 yield event
 
-    async def twist(self, space: str, idea_id: str, how: str) -> Idea:
+    async def twist(self, space: str, idea_id: str, how: str, *, banned: tuple[str, ...] = ()) -> Idea:
         """The idea made wilder, simpler, darker: whatever `how` says. Its sparks stay."""
         if not how.strip() or len(how) > 60:
             raise BadInput("Say in a few words how to twist it: wilder, simpler, for children, no screens.")
         entry = await self._entry(space, idea_id)
         idea = entry.idea
         question = prompts.twist(entry.brief, idea.title, idea.body, how)
-        return await self._develop(space, question, (idea,), Move.TWIST, how)
+        return await self._develop(space, question, (idea,), banned, Move.TWIST, how)
 
-    async def remix(self, space: str, first_id: str, second_id: str) -> Idea:
+    async def remix(self, space: str, first_id: str, second_id: str, *, banned: tuple[str, ...] = ()) -> Idea:
         """One new idea that blends two, with the sparks of both."""
         if first_id == second_id:
             raise BadInput("A remix needs two different ideas.")
         first, second = await self._entry(space, first_id), await self._entry(space, second_id)
         ideas = (first.idea, second.idea)
         question = prompts.remix(first.brief, *((idea.title, idea.body) for idea in ideas))
-        return await self._develop(space, question, ideas, Move.REMIX)
+        return await self._develop(space, question, ideas, banned, Move.REMIX)
 
-    async def swap(self, space: str, idea_id: str, *, draw_on: tuple[str, ...] = ()) -> Idea:
+    async def swap(
+        self, space: str, idea_id: str, *, draw_on: tuple[str, ...] = (), banned: tuple[str, ...] = ()
+    ) -> Idea:
         """The idea made anew from another spark: same brief, same technique, a spark that its session has not used."""
         entry = await self._entry(space, idea_id)
         library, idea = self._library, entry.idea
@@ -146,7 +164,7 @@ class Studio:
             )
             for spark in sparks
         ]
-        return await self._engine.develop(session, recipes)
+        return await self._engine.develop(session, recipes, banned)
 
     async def critique(self, space: str, idea_id: str) -> Critique:
         """What holds an idea up, what could sink it, and a question back."""
@@ -294,7 +312,13 @@ class Studio:
         return await self._library.run(self._library.journal.idea, space, idea_id)
 
     async def _develop(
-        self, space: str, question: Message, parents: tuple[Idea, ...], move: Move, how: str | None = None
+        self,
+        space: str,
+        question: Message,
+        parents: tuple[Idea, ...],
+        banned: tuple[str, ...],
+        move: Move,
+        how: str | None = None,
     ) -> Idea:
         session = await self._library.run(self._library.journal.session, space, parents[0].session_id)
         sparks = tuple({hit.snippet.id: hit for parent in parents for hit in parent.sparks}.values())
@@ -311,7 +335,7 @@ class Studio:
             )
             for _ in range(DRAFTS)
         ]
-        return await self._engine.develop(session, recipes)
+        return await self._engine.develop(session, recipes, banned)
 
     async def _asked(self, question: Message, form: str, parse: Callable[[str], T]) -> T:
         writer = self._writer

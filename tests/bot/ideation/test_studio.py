@@ -96,6 +96,28 @@ class TestBrainstorm:
         ideas = await ideas_of(parts, count=4)
         assert ideas and all(idea.title.startswith("The ") for idea in ideas)
 
+    async def test_no_verb_shows_a_banned_motif(self, parts: Parts) -> None:
+        first, second = await ideas_of(parts, count=2)
+        parts.model.script = lambda messages, seed: told_idea(messages, seed).replace(
+            "First step: Draw", "First step: See neon, draw"
+        )
+        stream = parts.studio.brainstorm("guild:1", BRIEF, banned=("neon",))
+        with pytest.raises(NoIdeas):
+            [event async for event in stream]
+        for attempt in (
+            anext(
+                anyone
+                async for anyone in parts.studio.more("guild:1", first.session_id, banned=("neon",))
+                if isinstance(anyone, Ready)
+            ),
+            parts.studio.twist("guild:1", first.id, "wilder", banned=("neon",)),
+            parts.studio.remix("guild:1", first.id, second.id, banned=("neon",)),
+            parts.studio.swap("guild:1", first.id, banned=("neon",)),
+        ):
+            with pytest.raises(NoIdeas):
+                await attempt
+        assert (await parts.studio.twist("guild:1", first.id, "wilder", banned=("gold",))).parents == (first.id,)
+
     async def test_an_idea_that_leaves_its_spark_says_so(self, parts: Parts) -> None:
         colours = ("red", "blue", "green", "grey", "white", "black", "brown", "pink")
         parts.model.script = lambda messages, seed: (

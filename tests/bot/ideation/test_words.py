@@ -184,6 +184,17 @@ class TestGates:
     def test_novelty(self) -> None:
         assert gates.novelty_fault(0.85) and gates.novelty_fault(0.5) is None
 
+    @pytest.mark.parametrize("text", ["Two lanterns hang.", "A LANTERN hangs.", "The lantern's oil.", "old clock here"])
+    def test_banned_motifs_in_any_number(self, text: str) -> None:
+        assert gates.banned_fault(text, ["neon", "Lanterns", "old clocks"])
+
+    @pytest.mark.parametrize("text", ["Lanternfish swim.", "An old wall and a clock.", "Nothing."])
+    def test_other_words_than_the_banned_ones_pass(self, text: str) -> None:
+        assert gates.banned_fault(text, ["neon", "lantern", "old clock", "✨"]) is None
+
+    def test_a_banned_sign_counts_as_well_as_a_word(self) -> None:
+        assert gates.banned_fault("It glows ✨ softly.", ["✨"])
+
     def test_words_that_carry_meaning(self) -> None:
         assert content_words("The boats' berries aren't in the boxes") == ["boat", "berry", "aren't", "box"]
         assert overlap("a b c d e", "a b c d x") == 0.5 and not shares_run("a b c", ["a b c"])
