@@ -92,9 +92,7 @@ def _alternating(turns: list[dict[str, str]]) -> list[dict[str, str]]:
     return joined
 
 
-def common_prefix(sequences: Sequence[list[int]]) -> int:
-    """How many tokens all sequences begin with."""
-    if not sequences:
-        return 0
-    first, last = min(sequences), max(sequences)  # in dictionary order: what these two share, all between them share
-    return next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens both begin with."""
+    shorter = min(len(one), len(other))
+    return next((i for i in range(shorter) if one[i] != other[i]), shorter)

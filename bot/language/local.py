@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -10,11 +11,20 @@ from typing import Any
 
 from bot.language.base import Continuation, Message, Piece
 from bot.language.conversion import Progress, silent
+from bot.language.engine import Engine, Limits
 from bot.language.errors import LanguageError, ModelTimeout
 from bot.language.loading import Loaded, find, load
 from bot.language.plain import PlainEngine
 from bot.language.requests import Deliver, make_request
 from bot.worker import Worker
+
+log = logging.getLogger(__name__)
+
+FAMILIES = frozenset({"llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "smollm3"})
+"""Model types whose attention differs in nothing that attention.py does not do."""
+
+GROWING_ROPES = frozenset({"dynamic", "longrope"})
+"""Position encodings that change with the length of the text, and with it keys that are already kept."""
 
 FindFolder = Callable[[Progress], Path]
 """Returns the folder to load, having fetched or converted what is needed. Called on the engine's thread."""
@@ -34,16 +44,18 @@ class LocalModel:
         *,
         device: str = "auto",
         timeout: float | None = 300.0,
+        limits: Limits | None = None,
         progress: Progress = silent,
     ) -> None:
-        """`timeout` is how many seconds a request may take from its start to its last piece (None: any)."""
+        """`timeout` is how many seconds a request may take, once the model is loaded (None: any)."""
         self.name = name
         self._folder = folder
         self._device = device
         self._timeout = timeout
+        self._limits = limits
         self._progress = progress
         self._worker = Worker("language")
-        self._parts: tuple[Loaded, PlainEngine] | None = None
+        self._parts: tuple[Loaded, Engine | PlainEngine] | None = None
         self._turning = False  # whether a turn of the engine is queued on the worker; touched on its thread only
 
     async def load(self) -> None:
@@ -88,10 +100,10 @@ class LocalModel:
 
     # What follows runs on the worker's thread.
 
-    def _ready(self) -> tuple[Loaded, PlainEngine]:
+    def _ready(self) -> tuple[Loaded, Engine | PlainEngine]:
         if self._parts is None:
             loaded = load(self._folder(self._progress), self._device)
-            self._parts = loaded, PlainEngine(loaded)
+            self._parts = loaded, make_engine(loaded, self._limits)
         return self._parts
 
     def _begin(
@@ -119,6 +131,21 @@ class LocalModel:
         if self._parts is not None:
             self._parts[1].abandon(LanguageError("The language model is being closed."))
             self._parts = None
+
+
+def make_engine(loaded: Loaded, limits: Limits | None = None) -> Engine | PlainEngine:
+    """The fast engine for models of the families that it knows, else the plain one."""
+    from bot.language.attention import use_in
+    from bot.language.packed import pack_linears
+
+    config = loaded.model.config
+    rope = (getattr(config, "rope_parameters", None) or {}).get("rope_type", "default")
+    if config.model_type not in FAMILIES or rope in GROWING_ROPES:
+        log.info("The fast engine does not know %s models: using the plain one", config.model_type)
+        return PlainEngine(loaded)
+    if loaded.device.type == "cpu":
+        pack_linears(loaded.model)
+    return Engine(loaded, use_in(loaded.model), limits)
 
 
 def local_model(source: str, models_dir: Path, **options: Any) -> LocalModel:

@@ -91,4 +91,6 @@ def make_request(
         sampling = continuation.sampling
         answers.append(Answer(index, prompt, sampling, TextStream(template.text, sampling.stop)))
     prompts = [answer.prompt for answer in answers]
-    return Request(answers, min(common_prefix(prompts), min(map(len, prompts)) - 1), deliver, cancelled)
+    # in dictionary order, what the first and the last share is shared by all between them
+    shared_tokens = common_prefix(min(prompts), max(prompts))
+    return Request(answers, min(shared_tokens, min(map(len, prompts)) - 1), deliver, cancelled)
