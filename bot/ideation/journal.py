@@ -78,6 +78,25 @@ class Entry:
     votes_against: int
 
 
+@dataclass(frozen=True, slots=True)
+class Titled:
+    """An idea's id and title, and the brief it was for."""
+
+    id: str
+    title: str
+    brief: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a person did with an idea: kept it (`value` 0), or voted for (1) or against (-1) it."""
+
+    idea_id: str
+    title: str
+    value: int
+    at: str
+
+
 class Journal:
     """Sessions, ideas, keeps and votes of all spaces. Raises what the store raises."""
 
@@ -173,10 +192,19 @@ class Journal:
             values.append(session_id)
         if containing:
             where.append("(i.title || ' ' || i.body || ' ' || s.brief) LIKE ? ESCAPE '\\'")
-            values.append("%" + containing.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%")
+            values.append(_like(containing))
         if kept:
             where.append("i.id IN (SELECT idea_id FROM keeps)")
         return self._entries(" AND ".join(where), values, limit)
+
+    def titles(self, space: str, containing: str = "", limit: int = 25) -> list[Titled]:
+        """The space's ideas whose title contains a text, newest first: quick, for a list that follows one's typing."""
+        rows = self._store.db.query(
+            "SELECT i.id, i.title, s.brief FROM ideas i JOIN sessions s ON s.id = i.session_id "
+            "WHERE s.space = ? AND i.title LIKE ? ESCAPE '\\' ORDER BY i.rowid DESC LIMIT ?",
+            [space, _like(containing), limit],
+        )
+        return [Titled(row["id"], row["title"], row["brief"]) for row in rows]
 
     def vectors(self, space: str, embedder: str) -> NDArray[np.float32]:
         """The unit vectors (n, d) of all the space's ideas under that embedder; (0, 0) when there are none."""
@@ -229,6 +257,26 @@ class Journal:
             return int(row["value"])
         return 0
 
+    def marks(self, person: str) -> list[Mark]:
+        """Every keep and vote of a person, in all spaces, oldest first: what an export of theirs says."""
+        rows = self._store.db.query(
+            "SELECT m.idea_id, i.title, m.value, m.at FROM "
+            "(SELECT idea_id, 0 AS value, at FROM keeps WHERE person = :who "
+            "UNION ALL SELECT idea_id, value, at FROM votes WHERE person = :who) m "
+            "JOIN ideas i ON i.id = m.idea_id ORDER BY m.at",
+            {"who": person},
+        )
+        return [Mark(row["idea_id"], row["title"], row["value"], row["at"]) for row in rows]
+
+    def forget_space(self, space: str) -> int:
+        """Remove every session of a space with its ideas. Returns how many ideas there were."""
+        with self._store.transaction():
+            ideas = self._store.db.execute(
+                "SELECT count(*) FROM ideas WHERE session_id IN (SELECT id FROM sessions WHERE space = ?)", [space]
+            ).fetchone()[0]
+            self._store.db.execute("DELETE FROM sessions WHERE space = ?", [space])
+        return int(ideas)
+
     def forget_person(self, person: str) -> int:
         """Remove every keep and vote of a person, in all spaces. Returns how many there were."""
         with self._store.transaction():
@@ -280,6 +328,11 @@ class Journal:
             for row in self._store.db.query(f"{select} ({marks}) {order}", batch):
                 found.setdefault(row["idea_id"], []).append(row)
         return found
+
+
+def _like(text: str) -> str:
+    """A LIKE pattern for texts that contain this one, with backslash as its escape."""
+    return "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
 
 
 def _batches(ids: Sequence[str], size: int) -> Iterable[Sequence[str]]:
