@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     each_server: int = Field(200, ge=1, description="Requests that one server may have waiting or at work.")
     discord_api: str | None = Field(None, description="API base of a Discord-compatible server.")
     discord_gateway: str | None = Field(None, description="Gateway address of a Discord-compatible server.")
+    discord_compression: bool = Field(True, description="Whether that server's gateway compresses what it sends.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", description="What the log tells.")
 
     @field_validator("data_dir")
