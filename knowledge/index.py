@@ -140,8 +140,15 @@ class Index:
 
     def among(self, ids: Iterable[int]) -> Ids:
         """Those of `ids` that the index holds, ascending."""
-        given = np.fromiter(ids, dtype=np.int64)
-        return np.intersect1d(self.ids, given)
+        given = np.unique(np.fromiter(ids, dtype=np.int64))
+        return given[self.holds(given)]
+
+    def holds(self, ids: Ids) -> NDArray[np.bool_]:
+        """Which of `ids` the index holds."""
+        if not len(self.ids):
+            return np.zeros(len(ids), bool)
+        places = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
+        return np.asarray(self.ids[places] == ids)
 
     def vectors(self, ids: Ids) -> Vectors:
         """The vectors of `ids`, shape (n, d), all of which it must hold."""

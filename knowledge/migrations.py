@@ -136,3 +136,9 @@ def m002_full_text(db: Database) -> None:
         """,
     ):
         db.execute(statement)
+
+
+@knowledge()
+def m003_source_digests(db: Database) -> None:
+    """What of a source was last taken in whole, so that the same need not be read again."""
+    db.execute("ALTER TABLE sources ADD COLUMN digest TEXT")

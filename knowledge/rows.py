@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge.errors import BadInput
+from knowledge.fulltext import MARK
 from knowledge.types import Collection, Draft, Filters, Kind, Snippet
 
 Rows: TypeAlias = Sequence[tuple[Any, ...]]
@@ -27,6 +28,17 @@ INSERT_SNIPPET = (
     "INSERT INTO snippets (collection_id, source_id, content_hash, title, text, kind, topics, date, author, address,"
     " licence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
+
+# A word in the title weighs twice one in the text or topics.
+MATCHING = (
+    "SELECT s.id, -bm25(snippets_fts, 2.0, 1.0, 1.0) AS score FROM snippets_fts"
+    " JOIN snippets AS s ON s.id = snippets_fts.rowid WHERE snippets_fts MATCH ? AND "
+)
+SHARED_WORDS = f"""
+    SELECT rowid, highlight(snippets_fts, 0, '{MARK}', '{MARK}'), highlight(snippets_fts, 1, '{MARK}', '{MARK}'),
+    highlight(snippets_fts, 2, '{MARK}', '{MARK}')
+    FROM snippets_fts WHERE snippets_fts MATCH ? AND rowid IN (SELECT value FROM json_each(?))
+"""  # noqa: S608 (constants)
 
 _ISO_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _STORED_VECTOR = np.dtype("<f4")

@@ -23,9 +23,11 @@ from numpy.typing import NDArray
 from knowledge import migrations
 from knowledge.database import BUSY_SECONDS, open_database, transaction, translated_errors
 from knowledge.errors import StoreError
-from knowledge.fulltext import match_expression
+from knowledge.fulltext import longest_marked, match_expression
 from knowledge.rows import (
     INSERT_SNIPPET,
+    MATCHING,
+    SHARED_WORDS,
     SNIPPETS_BY_ID,
     SNIPPETS_WITHOUT_VECTOR,
     Rows,
@@ -40,12 +42,6 @@ from knowledge.rows import (
 from knowledge.types import Collection, Draft, Filters, Snippet, Source
 
 NO_FILTERS = Filters()
-
-# A word in the title weighs twice one in the text or topics.
-_MATCHING = (
-    "SELECT s.id, -bm25(snippets_fts, 2.0, 1.0, 1.0) AS score FROM snippets_fts"
-    " JOIN snippets AS s ON s.id = snippets_fts.rowid WHERE snippets_fts MATCH ? AND "
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +162,16 @@ class Store:
             self.db.execute("DELETE FROM sources WHERE id = ?", (source.id,))
         return len(ids)
 
+    def digest(self, source: Source) -> str | None:
+        """What `set_digest` noted of the source; None when nothing was, or when some of its snippets went since."""
+        rows = self._rows("SELECT digest FROM sources WHERE id = ?", (source.id,))
+        return rows[0][0] if rows else None
+
+    def set_digest(self, source: Source, digest: str) -> None:
+        """Note that all of the source, in the state of which `digest` is the mark, is in the store now."""
+        with self.transaction():
+            self.db.execute("UPDATE sources SET digest = ? WHERE id = ?", (digest, source.id))
+
     # Snippets
 
     def unknown(self, collection: Collection, drafts: Iterable[Draft]) -> list[Draft]:
@@ -206,6 +212,11 @@ class Store:
         ids = as_json(snippet_ids)
         with self.transaction():
             self._revise_holding(ids)
+            self.db.execute(
+                "UPDATE sources SET digest = NULL WHERE id IN (SELECT source_id FROM snippets"
+                " WHERE id IN (SELECT value FROM json_each(?)))",
+                (ids,),
+            )
             return self.db.execute("DELETE FROM snippets WHERE id IN (SELECT value FROM json_each(?))", (ids,)).rowcount
 
     def snippets(self, ids: Iterable[int]) -> list[Snippet]:
@@ -239,10 +250,18 @@ class Store:
             return []
         condition, values = conditions(collections, filters)
         rows = self._rows(
-            _MATCHING + condition + " ORDER BY score DESC, s.id LIMIT ?",
+            MATCHING + condition + " ORDER BY score DESC, s.id LIMIT ?",
             (expression, *values, limit),
         )
         return [(snippet_id, score) for snippet_id, score in rows]
+
+    def shared_words(self, ids: Iterable[int], query: str) -> dict[int, str]:
+        """For those of `ids` that share words with `query`: the longest such word, as the snippet writes it."""
+        expression = match_expression(query)
+        if expression is None:
+            return {}
+        rows = self._rows(SHARED_WORDS, (expression, as_json(ids)))
+        return {snippet_id: longest_marked("\n".join(columns)) for snippet_id, *columns in rows}
 
     def matching(self, collections: Iterable[Collection], filters: Filters) -> set[int] | None:
         """The ids of the snippets that satisfy `filters`, or None when there is no condition.

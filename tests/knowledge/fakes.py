@@ -13,7 +13,7 @@ from knowledge.types import Draft, Kind
 
 
 class HashEmbedder:
-    """An embedder of no model: a text is the sum of its words, each a direction of its own. Texts that share words are near.
+    """An embedder of no model: a text is the sum of its words, each a direction of its own. Shared words mean near.
 
     `seen` are all texts it was given, so that a test can tell what was embedded again.
     """

@@ -1,0 +1,197 @@
+"""From a query to snippets: the best answers (`search`), or varied material for ideas (`sparks`).
+
+Only collections of the spaces that are named are looked at: that is the wall between servers, and this is where it
+stands. The retriever knows neither files nor FAISS, and changes nothing in the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from knowledge.dial import Ids, Survey, Vectors, draw, interleaved, shares
+from knowledge.embedder import Embedder
+from knowledge.index import Index, Indexes
+from knowledge.store import NO_FILTERS, Store
+from knowledge.types import Band, Collection, Distance, Filters, Hit
+
+RRF_K = 60  # as in Cormack, Clarke and Büttcher 2009, "Reciprocal rank fusion outperforms Condorcet ..."
+
+_SURVEYED = 2048  # vectors looked at to tell near from far: plenty for shares of a ranking, and quick at any size
+_DEPTH = 50  # how far down each ranking is read, at least
+_CHOICE = 6  # rows picked at random for each spark that is wanted of a band: the seed's say in the matter
+
+_WHY = {Band.NEAR: "near in meaning", Band.MIDDLE: "loosely related", Band.FAR: "remotely related"}
+
+
+class Retriever:
+    """Finds snippets. Belongs to the thread of its store."""
+
+    def __init__(self, store: Store, embedder: Embedder, indexes: Indexes) -> None:
+        """`indexes` must be of the same store and embedder."""
+        self._store = store
+        self._embedder = embedder
+        self._indexes = indexes
+
+    def search(self, query: str, spaces: Sequence[str], count: int = 10, filters: Filters = NO_FILTERS) -> list[Hit]:
+        """The best answers to `query`, best first, no two of which say the same; at most `count`.
+
+        The dense and the full-text ranking are fused by reciprocal rank; `score` is the fused one.
+
+        Raises:
+            BadInput: a date in `filters` is none. StoreError, EmbedderError: as their names say.
+        """
+        view = self._view(spaces, filters)
+        vector = self._embedder.embed([query])[0]
+        fused = self._fused(view, query, vector, max(_DEPTH, 3 * count))
+        survey = self._survey(view, vector, fused, seed=0)
+        rows = _rows_of(survey, fused)
+        worth = np.fromiter(fused.values(), np.float32, len(fused))
+        # Twice as many as wanted: some may turn out to be the same text, or to have been deleted this moment.
+        drawn = draw(survey, rows, 2 * count, worth, variety=0.0)
+        return self._hits(query, survey, drawn, fused)[:count]
+
+    def sparks(
+        self,
+        query: str,
+        spaces: Sequence[str],
+        count: int,
+        distance: Distance = Distance.MIXED,
+        seed: int = 0,
+        filters: Filters = NO_FILTERS,
+        exclude: frozenset[int] = frozenset(),
+    ) -> list[Hit]:
+        """Material for ideas about `query`: up to `count` snippets, all different, from as far as the dial says.
+
+        The bands are interleaved, so the first few are as mixed as all. `score` is the cosine. The same arguments on
+        the same library give the same sparks; another seed gives others of the middle and far bands. When a band has
+        too few left, those that rank nearest to it stand in; when all is used up, fewer come.
+
+        Args:
+            distance: mixed is about 20 % near, 60 % middle and 20 % far. exclude: ids of snippets that are not wanted.
+
+        Raises:
+            As `search`.
+        """
+        view = self._view(spaces, filters)
+        vector = self._embedder.embed([query])[0]
+        fused = self._fused(view, query, vector, max(_DEPTH, 3 * count) + len(exclude))
+        survey = self._survey(view, vector, fused, seed)
+        rng = np.random.default_rng(seed)
+        free = ~np.isin(survey.ids, list(exclude))
+        drawings: list[list[int]] = []
+        taken: list[int] = []
+        for band, wanted in shares(distance, count).items():
+            if band is Band.NEAR:
+                near = _rows_of(survey, fused)
+                drawings.append(_draw_near(survey, near[free[near]], wanted))
+            else:
+                rows = survey.rows(band)
+                drawings.append(_draw_related(survey, rows[free[rows]], wanted, rng, beside=taken))
+            taken += drawings[-1]
+            free[taken] = False
+        drawings.append(_draw_nearby(survey, np.flatnonzero(free), count - len(taken), distance, beside=taken))
+        return self._hits(query, survey, interleaved(drawings), {})
+
+    def _view(self, spaces: Sequence[str], filters: Filters) -> _View:
+        collections = [found for space in dict.fromkeys(spaces) for found in self._store.collections(space)]
+        allowed = self._store.matching(collections, filters)
+        return _View(collections, filters, [self._indexes.of(collection) for collection in collections], allowed)
+
+    def _fused(self, view: _View, query: str, vector: Vectors, depth: int) -> dict[int, float]:
+        """The ids of the dense and the full-text ranking, each `depth` long, with fused scores, best first."""
+        dense = view.nearest(vector, depth)
+        worded = [snippet_id for snippet_id, _ in self._store.search(view.collections, query, depth, view.filters)]
+        scores: dict[int, float] = {}
+        for ranking in (dense, worded):
+            for rank, snippet_id in enumerate(ranking, start=1):
+                scores[snippet_id] = scores.get(snippet_id, 0.0) + 1 / (RRF_K + rank)
+        return dict(sorted(scores.items(), key=lambda scored: (-scored[1], scored[0])))
+
+    def _survey(self, view: _View, vector: Vectors, fused: Iterable[int], seed: int) -> Survey:
+        sample = view.sample(_SURVEYED, seed)
+        besides = np.setdiff1d(np.fromiter(fused, np.int64), sample)
+        ids = np.concatenate([sample, besides])
+        return Survey.of(ids, view.vectors(ids, len(vector)), vector, sampled=len(sample))
+
+    def _hits(self, query: str, survey: Survey, rows: Sequence[int], scores: Mapping[int, float]) -> list[Hit]:
+        """Rows as hits, in order, without those that were deleted meanwhile or whose text came before."""
+        place = {int(survey.ids[row]): row for row in rows}
+        shared = self._store.shared_words(place, query)
+        hits: dict[str, Hit] = {}
+        for snippet in self._store.snippets(place):
+            cosine = float(survey.cosines[place[snippet.id]])
+            band = survey.band(cosine)
+            word = shared.get(snippet.id) if band is not Band.FAR else None
+            why = f"shares the word '{word}'" if word else _WHY[band]
+            hit = Hit(snippet, scores.get(snippet.id, cosine), cosine, band, why)
+            hits.setdefault(" ".join(snippet.text.lower().split()), hit)
+        return list(hits.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The collections that one query may look at, and which of their snippets."""
+
+    collections: list[Collection]
+    filters: Filters
+    indexes: list[Index]
+    allowed: set[int] | None
+
+    def nearest(self, vector: Vectors, limit: int) -> list[int]:
+        """The ids of the snippets nearest to `vector` over all collections, best first."""
+        found: list[tuple[float, int]] = []
+        for index in self.indexes:
+            ids, cosines = index.search(vector, limit, self.allowed)
+            found += zip((-cosines).tolist(), ids.tolist(), strict=True)
+        return [snippet_id for _, snippet_id in sorted(found)[:limit]]
+
+    def sample(self, limit: int, seed: int) -> Ids:
+        """The ids of all snippets, or of `limit` of them picked at random."""
+        parts = [index.ids if self.allowed is None else index.among(self.allowed) for index in self.indexes]
+        ids = np.concatenate([np.empty(0, np.int64), *parts])
+        if len(ids) <= limit:
+            return ids
+        return np.sort(np.random.default_rng(seed).choice(ids, limit, replace=False, shuffle=False))
+
+    def vectors(self, ids: Ids, dimension: int) -> Vectors:
+        """The vectors of `ids`, (n, dimension); zeros for a snippet that no index holds yet."""
+        vectors = np.zeros((len(ids), dimension), np.float32)
+        for index in self.indexes:
+            held = index.holds(ids)
+            vectors[held] = index.vectors(ids[held])
+        return vectors
+
+
+def _rows_of(survey: Survey, ids: Iterable[int]) -> Ids:
+    """The rows of `ids`, all of which are surveyed, in that order."""
+    row = {snippet_id: row for row, snippet_id in enumerate(survey.ids.tolist())}
+    return np.fromiter((row[snippet_id] for snippet_id in ids), np.int64)
+
+
+def _draw_near(survey: Survey, rows: Ids, wanted: int) -> list[int]:
+    """From `rows`, best first: the best, unless they are too much alike."""
+    rows = rows[: 2 * wanted + 2]
+    return draw(survey, rows, wanted, np.linspace(1, 0, len(rows), dtype=np.float32), variety=0.3)
+
+
+def _draw_related(survey: Survey, rows: Ids, wanted: int, rng: np.random.Generator, beside: Sequence[int]) -> list[int]:
+    """From the rows of a band: a chance selection, of which the most unlike each other.
+
+    All are about equally near to the query, so those are preferred that are near to it and to little else.
+    """
+    rows = rng.choice(rows, min(len(rows), _CHOICE * wanted), replace=False)
+    return draw(survey, rows, wanted, survey.cosines[rows] - survey.common[rows], variety=0.3, beside=beside)
+
+
+def _draw_nearby(survey: Survey, rows: Ids, wanted: int, distance: Distance, beside: Sequence[int]) -> list[int]:
+    """From all that is left: what ranks nearest to the band that the dial asks most of."""
+    if wanted < 1:
+        return []
+    ranks = np.searchsorted(-survey.ranking, -survey.cosines[rows])
+    asked = shares(distance, 100)
+    middle = sum(survey.span(max(asked, key=lambda band: asked[band]))) / 2
+    worth = -np.abs(ranks - middle).astype(np.float32) / max(1, len(survey.ranking))
+    return draw(survey, rows, wanted, worth, variety=0.1, beside=beside)
