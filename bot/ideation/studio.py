@@ -20,11 +20,13 @@ from bot.ideation.candidates import Recipe, Writer
 from bot.ideation.engine import Engine, Request
 from bot.ideation.errors import NoIdeas, NoSparks, UnknownIdea
 from bot.ideation.events import Event
-from bot.ideation.journal import Entry
+from bot.ideation.journal import Entry, Titled
+from bot.ideation.lexical import content_words
 from bot.ideation.library import Library, spaces_for
 from bot.ideation.parsing import Malformed, parse_critique, parse_outline
 from bot.ideation.rules import Rules
-from bot.ideation.types import Critique, Idea, Move, Technique
+from bot.ideation.shelf import Shelf
+from bot.ideation.types import Brief, Critique, Idea, Move, Technique
 from bot.language.base import Continuation, Message, Sampling, complete
 from knowledge.errors import BadInput
 from knowledge.ingest import Event as IngestEvent
@@ -36,6 +38,8 @@ T = TypeVar("T")
 TRIES = 3  # answers asked of the model before a critique or an outline is given up
 DRAFTS = 4  # candidates written for one twist, remix or swap
 CHAT_SPARKS = 3
+FEW_WORDS = 4  # that carry meaning: with fewer, what was said before is looked up too
+LONGEST_CRITIQUED = 800  # characters of a message that a critique reads
 NO_FILTERS = Filters()
 
 
@@ -54,7 +58,7 @@ class Replay:
 class Studio:
     """Everything that can be asked of Kindling. Raises `KindlingError`s only.
 
-    `rules` are the house rules of servers and their channels.
+    `rules` are the house rules of servers and their channels; `shelf` is what people put into their space's library.
     """
 
     def __init__(self, library: Library, engine: Engine, writer: Writer) -> None:
@@ -62,6 +66,7 @@ class Studio:
         self._engine = engine
         self._writer = writer
         self.rules = Rules(library)
+        self.shelf = Shelf(library)
 
     def brainstorm(
         self,
@@ -172,6 +177,13 @@ class Studio:
         question = prompts.critique(entry.brief, entry.idea.title, entry.idea.body)
         return await self._asked(question, prompts.CRITIQUE_FORM, parse_critique)
 
+    async def critique_text(self, text: str, audience: str | None = None) -> Critique:
+        """As `critique`, of an idea that a person wrote down in their own words. Raises `BadInput` without any."""
+        idea = read_brief(text[:LONGEST_CRITIQUED]).text
+        brief = Brief("an idea that somebody on the team wrote down", audience)
+        question = prompts.critique(brief, " ".join(idea.split()[:6]), idea)
+        return await self._asked(question, prompts.CRITIQUE_FORM, parse_critique)
+
     async def expand(self, space: str, idea_id: str) -> tuple[str, ...]:
         """Five steps, scenes or sections in order."""
         entry = await self._entry(space, idea_id)
@@ -193,14 +205,24 @@ class Studio:
         brief = read_brief(query)
         return await self._library.run(self._library.retriever.search, brief.text, spaces_for(space), count, filters)
 
-    async def chat(self, space: str, history: Sequence[Message]) -> AsyncGenerator[tuple[Hit, ...] | str, None]:
-        """A reply to the last turn: first its sparks (numbered from 1 in the reply), then pieces of text."""
-        brief = read_brief(history[-1].text[-1000:])
+    async def chat(
+        self, space: str, history: Sequence[Message], *, audience: str | None = None, tone: str | None = None
+    ) -> AsyncGenerator[tuple[Hit, ...] | str, None]:
+        """A reply to the last turn: first its sparks (numbered from 1 in the reply), then pieces of text.
+
+        The model is asked after the sparks were taken. What is said in a few words only ("the second one") is looked up
+        together with what the person said before.
+        """
+        brief = read_brief(history[-1].text[-1000:], audience, tone)
+        before = [turn.text for turn in history[:-1] if turn.role == "user"][-1:]
+        looked_up = [*before, brief.text] if len(content_words(brief.text)) < FEW_WORDS else [brief.text]
         writer = self._writer
         library = self._library
-        sparks = await library.run(library.retriever.search, brief.text, spaces_for(space), CHAT_SPARKS)
+        query = " ".join(looked_up)[-1000:]
+        sparks = await library.run(library.retriever.search, query, spaces_for(space), CHAT_SPARKS)
         yield tuple(sparks)
-        turns = prompts.chat(history[-6:], [hit.snippet.text for hit in sparks])
+        said = [*history[-6:-1], Message("user", brief.line)]
+        turns = prompts.chat(said, [hit.snippet.text for hit in sparks])
         shared = [prompts.system(writer.style, prompts.CHAT_FORM), *turns[:-1]]
         sampling = Sampling(
             temperature=0.7, max_tokens=160, seed=secrets.randbelow(2**31), stop=("\nMessage:", "\nUser:")
@@ -276,6 +298,10 @@ class Studio:
             return found
 
         return await self._library.run(read)
+
+    async def titles(self, space: str, containing: str = "", limit: int = 25) -> list[Titled]:
+        """The space's ideas whose title contains a text, newest first."""
+        return await self._library.run(self._library.journal.titles, space, containing, limit)
 
     async def ideas(
         self,
