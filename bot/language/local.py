@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,9 @@ class LocalModel:
         """Find the model and load it, if that has not been done yet. Raises LanguageError."""
         await self._worker.run(self._ready)
 
-    async def stream(self, shared: Sequence[Message], continuations: Sequence[Continuation]) -> AsyncIterator[Piece]:
+    async def stream(
+        self, shared: Sequence[Message], continuations: Sequence[Continuation]
+    ) -> AsyncGenerator[Piece, None]:
         """See LanguageModel.stream. Raises PromptTooLong, ModelTimeout, and what loading raises."""
         await self.load()
         loop = asyncio.get_running_loop()
