@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bot.ideation import prompts
 from bot.ideation.brief import read_brief
@@ -20,7 +20,7 @@ from bot.ideation.candidates import Recipe, Writer
 from bot.ideation.engine import Engine, Request
 from bot.ideation.errors import NoIdeas, NoSparks, UnknownIdea
 from bot.ideation.events import Event
-from bot.ideation.journal import Entry, Titled
+from bot.ideation.journal import Entry, Mark, Titled
 from bot.ideation.lexical import content_words
 from bot.ideation.library import Library, spaces_for
 from bot.ideation.parsing import Malformed, parse_critique, parse_outline
@@ -53,6 +53,24 @@ class Replay:
     body: str
     first_step: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """All that is kept about a person: ideas of their own space, their keeps and votes, and what they brought."""
+
+    ideas: list[Entry]
+    marks: list[Mark]
+    brought: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How many ideas, keeps and votes, and snippets were removed."""
+
+    ideas: int
+    marks: int
+    snippets: int
 
 
 class Studio:
@@ -321,6 +339,19 @@ class Studio:
             kept=kept,
             limit=limit,
         )
+
+    async def record_of(self, person: str) -> Record:
+        """All that is kept about a person: what stands in their own space, and what they did elsewhere."""
+        ideas = await self.ideas(person)
+        marks = await self._library.run(self._library.journal.marks, person)
+        return Record(ideas, marks, await self.shelf.brought_by(person))
+
+    async def forget(self, person: str) -> Forgotten:
+        """Remove all that is kept about a person, and say how much it was. Ideas made in a server stay with it."""
+        journal = self._library.journal
+        marks = await self._library.run(journal.forget_person, person)
+        ideas = await self._library.run(journal.forget_space, person)
+        return Forgotten(ideas, marks, await self.shelf.forget(person))
 
     async def ingest(
         self, space: str, paths: Sequence[Path], progress: Callable[[IngestEvent], None] | None = None
