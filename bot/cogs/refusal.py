@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
 import discord
 from discord import app_commands
@@ -14,21 +15,38 @@ from knowledge.errors import KindlingError
 log = logging.getLogger(__name__)
 
 
+def line_for(error: BaseException) -> str:
+    """What to tell the person. What nobody foresaw goes into the log with its trace, and only there."""
+    if isinstance(error, LanguageError):
+        return f"{error} /inspire still works: sparks need no model."
+    if isinstance(error, KindlingError):
+        return str(error)
+    if isinstance(error, app_commands.CheckFailure | commands.CheckFailure):
+        return "You lack the right for that here: ask someone who may manage the server."
+    if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+        return "Your Discord still shows an old command: reload it (Ctrl-R), then try again."
+    if isinstance(error, discord.Forbidden):
+        return "I may not do that here: ask someone who may manage the server to look at my permissions."
+    log.error("an interaction failed", exc_info=error)
+    return "That went wrong on our side; it is in the log. Nothing was lost: try again."
+
+
 async def refuse(interaction: discord.Interaction, error: BaseException) -> None:
     """Answer an interaction that failed with one line that only the person sees."""
-    if isinstance(error, LanguageError):
-        line = f"{error} /inspire still works: sparks need no model."
-    elif isinstance(error, KindlingError):
-        line = str(error)
-    elif isinstance(error, app_commands.CheckFailure | commands.CheckFailure):
-        line = "You lack the right for that here: ask someone who may manage the server."
-    else:
-        log.error("an interaction failed", exc_info=error)
-        line = "That went wrong on our side; it is in the log. Nothing you wrote was lost: try again."
+    if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
+        # The next message would fill "is thinking" for all to see; without it, the line is for this person alone.
+        with suppress(discord.HTTPException):
+            await interaction.delete_original_response()
+    await tell(interaction, line_for(error))
+
+
+async def tell(interaction: discord.Interaction, line: str) -> None:
+    """One line that only the person sees, whether or not the interaction has been answered."""
     try:
+        nobody = discord.AllowedMentions.none()
         if interaction.response.is_done():
-            await interaction.followup.send(line, ephemeral=True)
+            await interaction.followup.send(line, ephemeral=True, allowed_mentions=nobody)
         else:
-            await interaction.response.send_message(line, ephemeral=True)
-    except discord.HTTPException as failure:
+            await interaction.response.send_message(line, ephemeral=True, allowed_mentions=nobody)
+    except (discord.HTTPException, OSError) as failure:
         log.warning("could not tell %s: %s", interaction.user.id, failure)

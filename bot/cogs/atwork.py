@@ -1,0 +1,59 @@
+"""What is at work right now: so that a Stop button finds it, and a shutdown lets it finish. Knows no Discord."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Generic, Protocol, TypeVar
+
+
+class Stoppable(Protocol):
+    """Something long that can be ended early, keeping what it has."""
+
+    def stop(self) -> None:
+        """End early; what is there stays."""
+        ...
+
+
+T = TypeVar("T", bound=Stoppable)
+
+
+class AtWork(Generic[T]):
+    """A set of what is at work. Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[int, T] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(list(self._jobs.values()))
+
+    @contextmanager
+    def doing(self, job: T) -> Iterator[None]:
+        """While the block runs, the job is at work."""
+        self._jobs[id(job)] = job
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            del self._jobs[id(job)]
+            if not self._jobs:
+                self._idle.set()
+
+    async def finish(self, within: float, stopping: float) -> None:
+        """Wait until nothing is at work; after `within` seconds stop what is left, and wait for `stopping` more."""
+        if await self._idle_in(within):
+            return
+        for job in self:
+            job.stop()
+        await self._idle_in(stopping)
+
+    async def _idle_in(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
