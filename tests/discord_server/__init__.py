@@ -21,8 +21,8 @@ An example::
             board = await answer.finished()                       # the deferred message has been filled
             vote = await alice.clicks(board, "vote")
             assert vote.failure is None
-            await alice.sees(ideas, "1 vote")                     # or a function of a Message; shows all there was if not
-            assert [round(r.at - board.created_at, 1) for r in board.revisions]    # the pace of edits
+            await alice.sees(ideas, "1 vote")                     # or a function of a Message; shows all there was if
+            not assert [round(r.at - board.created_at, 1) for r in board.revisions]    # the pace of edits
 
 **Pointing a client at it.** ``with server.addressed(): ...`` (the fixture does it) sets the two public class attributes
 that discord.py reads its addresses from::
@@ -30,20 +30,20 @@ that discord.py reads its addresses from::
     discord.http.Route.BASE = server.api_base
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(server.gateway_url)
 
-A bot with settings for both takes ``server.api_base``, ``server.gateway_url`` and ``server.token``. The gateway compresses
-if the address asks for it (``?compress=zlib-stream``, which discord.py adds by itself) and not otherwise.
+A bot with settings for both takes ``server.api_base``, ``server.gateway_url`` and ``server.token``. The gateway
+compresses if the address asks for it (``?compress=zlib-stream``, which discord.py adds by itself) and not otherwise.
 
 **Furnishing.** ``server.guild``, ``channel``, ``category``, ``role``, ``member`` (a person; in several servers too, or
-``bot=True`` for somebody else's bot), ``overwrite`` (rights in a channel), ``set_permissions`` (of a role), ``give_role``,
-``take_role``, ``leave``, ``invite_bot``, ``remove_bot``, ``delete_channel``. Everything also works while a bot is
-connected, and tells it. ``DiscordServer(privileged=())`` is an application without privileged intents.
+``bot=True`` for somebody else's bot), ``overwrite`` (rights in a channel), ``set_permissions`` (of a role),
+``give_role``, ``take_role``, ``leave``, ``invite_bot``, ``remove_bot``, ``delete_channel``. Everything also works
+while a bot is connected, and tells it. ``DiscordServer(privileged=())`` is an application without privileged intents.
 
 **A person** (``person.Person``): ``says`` (with ``reply_to``, ``attachments=[Upload(...)]``), ``edits``, ``deletes``,
 ``reacts``, ``unreacts``, ``types``, ``starts_thread``, ``archives``; ``slash``, ``autocomplete``, ``uses_menu``,
-``uses_user_menu``, ``commands``; ``clicks``, ``picks``, ``submits``; ``sees``, ``reads``; and ``dm``, the conversation with
-the bot. What Discord's own client would not let them do raises ``Refused``. The verbs of the second and third group wait
-until the bot acknowledged or its time was up, and give an ``Interaction``: ``acknowledged_after``, ``deferred``,
-``failure``, ``messages``, ``response``, ``text``, ``modal``, ``choices``, ``await finished()``.
+``uses_user_menu``, ``commands``; ``clicks``, ``picks``, ``submits``; ``sees``, ``reads``; and ``dm``, the
+conversation with the bot. What Discord's own client would not let them do raises ``Refused``. The verbs of the second
+and third group wait until the bot acknowledged or its time was up, and give an ``Interaction``:
+``acknowledged_after``, ``deferred``, ``failure``, ``messages``, ``response``, ``text``, ``modal``, ``choices``, ``await finished()``.
 
 **A message** has ``text`` (Components V2 flattened), ``buttons``, ``selects``, ``links``, ``previews``, ``pings`` (whom it
 notified), ``reactions``, ``attachments``, ``ephemeral``, ``deleted``, ``revisions``. ``render.lines`` gives it as plain
@@ -53,19 +53,19 @@ text, ``server.transcript(channel)`` a whole channel.
 
 **Trouble.** ``server.fail_next("PATCH", "/channels/.../messages/...", status=500)`` (or 429, or ``None`` for a broken line;
 ``times``; ``applied=True`` when only the answer is lost), ``server.delay_next``; ``await server.gateway.drop()``,
-``reconnect()``, ``invalidate()``, ``refuse_resume()``, ``heartbeat_interval``; ``server.limits.rules[...] = Limit(5, 5.0)``,
-``server.limits.enabled = False``.
+``reconnect()``, ``invalidate()``, ``refuse_resume()``, ``heartbeat_interval``; ``server.limits.rules[...] = Limit(5,
+5.0)``, ``server.limits.enabled = False``.
 
 **Looking back.** ``server.requests``, ``server.requests_to("PATCH", "/channels/...")``, ``server.violations`` (requests
 against the specification, and those that ignored a 429), ``server.commands.syncs``, ``server.gateway.identifies``,
 ``resumes`` and ``closes``.
 
 **What it does not do.** Voice, webhooks of one's own, forum channels, stickers, polls, auto-moderation, invites, sharding,
-and unfolding of links. Where Discord publishes no number (rate limits of single routes, edits of old messages), the default
-is what developers have observed, and can be set.
+and unfolding of links. Where Discord publishes no number (rate limits of single routes, edits of old messages), the
+default is what developers have observed, and can be set.
 """
 
-from .fixtures import discord_server, running
+from .fixtures import discord_server, eventually, running
 from .interactions import Choice, Interaction, Modal
 from .invocation import Refused
 from .limits import Limit
@@ -87,5 +87,6 @@ __all__ = [
     "Upload",
     "Violation",
     "discord_server",
+    "eventually",
     "running",
 ]

@@ -21,8 +21,8 @@ THREADS = (PUBLIC_THREAD, PRIVATE_THREAD)
 # Fields of a server that mean nothing here, given as Discord gives them for a plain new server.
 _NOTHING = (
     "icon description banner splash discovery_splash afk_channel_id system_channel_id widget_channel_id "
-    "rules_channel_id public_updates_channel_id safety_alerts_channel_id home_header application_id vanity_url_code incidents_data "
-    "latest_onboarding_question_id"
+    "rules_channel_id public_updates_channel_id safety_alerts_channel_id home_header application_id vanity_url_code "
+    "incidents_data latest_onboarding_question_id"
 ).split()
 _ZERO = (
     "premium_tier mfa_level verification_level default_message_notifications explicit_content_filter nsfw_level "

@@ -1,16 +1,16 @@
 """Pytest fixtures and what runs a bot: ``discord_server`` is a started local Discord, ``running`` a connected client.
 
-Use them by ``from tests.discord_server.fixtures import discord_server, running`` in a conftest or a test module. When the
-test ends, the fixture asserts that the server has seen no violation; a test that breaks rules on purpose empties
+Use them by ``from tests.discord_server.fixtures import discord_server, running`` in a conftest or a test module. When
+the test ends, the fixture asserts that the server has seen no violation; a test that breaks rules on purpose empties
 ``discord_server.violations`` when it has looked at them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
@@ -18,6 +18,8 @@ from .server import DiscordServer
 
 if TYPE_CHECKING:
     import discord
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -27,6 +29,19 @@ async def discord_server() -> AsyncIterator[DiscordServer]:
         with server.addressed():
             yield server
     assert not server.violations, "\n".join(map(str, server.violations))
+
+
+async def eventually(look: Callable[[], T], within: float = 5.0) -> T:
+    """Wait until ``look`` gives something true, looking every few milliseconds; ``AssertionError`` after ``within``.
+
+    For what happens inside the bot under test. What the server knows is waited for by ``Person.sees`` and its like.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + within
+    while not (found := look()):
+        assert loop.time() < end, f"still {found!r} after {within} s"
+        await asyncio.sleep(0.005)
+    return found
 
 
 @asynccontextmanager

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import json
+import sys
 import zlib
 from collections import deque
 from typing import Any
@@ -285,13 +287,10 @@ def _compressor(kind: str | None) -> Any:
         return lambda data: stream.compress(data) + stream.flush(zlib.Z_SYNC_FLUSH)
     if kind == "zstd-stream":
         # A client asks for it only where Python has it: from 3.14 on, or by the package zstandard.
-        try:
-            from compression.zstd import ZstdCompressor
-        except ImportError:
-            from zstandard import ZstdCompressor as Foreign
-
-            foreign = Foreign().compressobj()
-            return lambda data: foreign.compress(data) + foreign.flush(1)
-        own = ZstdCompressor()
-        return lambda data: own.compress(data, mode=ZstdCompressor.FLUSH_BLOCK)
+        if sys.version_info >= (3, 14):
+            own = importlib.import_module("compression.zstd").ZstdCompressor()
+            return lambda data: own.compress(data, mode=own.FLUSH_BLOCK)
+        foreign = importlib.import_module("zstandard")
+        frames = foreign.ZstdCompressor().compressobj()
+        return lambda data: frames.compress(data) + frames.flush(foreign.COMPRESSOBJ_FLUSH_BLOCK)
     return None

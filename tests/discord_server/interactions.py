@@ -40,14 +40,15 @@ class Choice:
     value: Any
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Modal:
-    """A form that opened before a person."""
+    """A form that opened before a person. It closes when the bot took it; after a failure it can be sent again."""
 
     title: str
     custom_id: str
     components: list[JSON]
     opened_by: Interaction
+    closed: bool = False
 
 
 @dataclass(eq=False)

@@ -125,7 +125,7 @@ class Person:
 
     # --- commands ----------------------------------------------------------------------------------------------------
 
-    async def slash(self, channel: Channel, command: str, **options: Any) -> Interaction:
+    async def slash(self, channel: Channel, command: str, /, **options: Any) -> Interaction:
         """Use a slash command ("brainstorm", or with subcommands "ideas list") and wait until it is acknowledged.
 
         Options are text, numbers, booleans, a ``Person``, a ``Channel``, a ``Role`` or an ``Upload``, as the command's
@@ -137,7 +137,7 @@ class Person:
         return await self._server.interactions.set_off(COMMAND, self.user, channel, data)
 
     async def autocomplete(
-        self, channel: Channel, command: str, option: str, typed: str = "", **others: Any
+        self, channel: Channel, command: str, option: str, typed: str = "", /, **others: Any
     ) -> Interaction:
         """Type into an option with autocomplete; the result's ``choices`` are what is offered."""
         found, words = self._command(channel, command)
@@ -213,14 +213,16 @@ class Person:
     async def submits(self, modal: Modal | Interaction, values: dict[str, Any]) -> Interaction:
         """Fill in a modal, by label or custom id, and submit it."""
         form = modal.modal if isinstance(modal, Interaction) else modal
-        if form is None or form.opened_by.user is not self.user:
-            raise Refused(f"no modal opened before {self.name}")
+        if form is None or form.closed or form.opened_by.user is not self.user:
+            raise Refused(f"no modal is open before {self.name}")
         opener = form.opened_by
         resolved = Resolved(self._server, opener.channel)
         data = filled(form, values, resolved, self.user)
-        return await self._server.interactions.set_off(
+        submitted = await self._server.interactions.set_off(
             MODAL_SUBMIT, self.user, opener.channel, data, message=opener.message, opened_by=opener
         )
+        form.closed = submitted.failure is None
+        return submitted
 
     async def _use_component(self, message: Message, data: JSON) -> Interaction:
         interactions = self._server.interactions

@@ -97,7 +97,7 @@ def _serving(server: DiscordServer, route: Route) -> Callable[[web.Request], Awa
         server.check_answer(route, status, answer)
         if answer is None:
             return web.Response(status=204, headers=headers)
-        # discord.py reads a body as JSON only under this exact type, which the argument ``text`` would add a charset to.
+        # discord.py reads a body as JSON only under this exact type, without the charset that ``text=`` would add.
         headers["Content-Type"] = "application/json"
         return web.Response(body=json.dumps(answer).encode(), status=status, headers=headers)
 

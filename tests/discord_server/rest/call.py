@@ -73,7 +73,7 @@ class Route:
 def on(
     routes: list[Route], method: str, template: str, *, token: bool = True, status: int = 200
 ) -> Callable[[Answer], Answer]:
-    """Make a function the answer to a route. What it returns is the JSON body, sent with ``status``; ``None`` becomes 204."""
+    """Make a function the answer to a route: it returns the JSON body, sent with ``status``, or ``None`` for 204."""
 
     def add(answer: Answer) -> Answer:
         routes.append(Route(method, template, answer, token, status))
