@@ -255,7 +255,7 @@ def _with_services(work: Callable[[Services, Console], Awaitable[None]], *, quie
                 async with open_services(settings, progress=silent) as services:
                     await work(services, console)
                 return
-            with watched(console) as progress:
+            with watched() as progress:
                 async with open_services(settings, progress=progress) as services:
                     await work(services, console)
 
@@ -289,7 +289,8 @@ def _settings() -> Settings:
 def _console() -> Console:
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    # Where nobody looks at a screen, lines are as long as they are: whoever reads a pipe wraps for themselves.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 100_000)
 
 
 def _brief_rows(path: Path) -> list[dict[str, Any]]:

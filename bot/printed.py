@@ -21,8 +21,12 @@ from bot.ideation.types import Critique, Idea, Move
 from knowledge.ingest import Report
 from knowledge.types import Hit
 
-INDENT = (0, 0, 0, 4)
 MOST_REFUSALS = 20
+
+
+def indented(text: Text) -> Padding:
+    """A text set in by four columns."""
+    return Padding(text, (0, 0, 0, 4), expand=False)
 
 
 def spark_line(hit: Hit) -> Text:
@@ -41,9 +45,9 @@ def sparks(hits: Sequence[Hit], heading: str = "Sparks") -> RenderableType:
     for number, hit in enumerate(hits, start=1):
         title = Text(f"{number:>2}  ").append(quoted(hit.snippet.title), style="bold")
         title.append(f"  {hit.band}: {hit.why}", style="dim")
-        parts += [title, Padding(Text(quoted(hit.snippet.text)), INDENT)]
+        parts += [title, indented(Text(quoted(hit.snippet.text)))]
         if hit.snippet.address:
-            parts.append(Padding(Text(quoted(hit.snippet.address), style="dim"), INDENT))
+            parts.append(indented(Text(quoted(hit.snippet.address), style="dim")))
     return Group(*parts)
 
 
@@ -61,11 +65,11 @@ def idea(number: int, one: Idea) -> RenderableType:
         .append(quoted(one.title), style="bold")
         .append(f"  {quoted(how)}", style="dim")
     )
-    parts: list[RenderableType] = [title, Padding(Text(quoted(one.body)), INDENT)]
-    parts.append(Padding(Text("first  ", style="dim").append(quoted(one.first_step), style="not dim"), INDENT))
-    parts += [Padding(spark_line(hit), INDENT) for hit in one.sparks]
+    parts: list[RenderableType] = [title, indented(Text(quoted(one.body)))]
+    parts.append(indented(Text("first  ", style="dim").append(quoted(one.first_step), style="not dim")))
+    parts += [indented(spark_line(hit)) for hit in one.sparks]
     if not one.provenance.grounded:
-        parts.append(Padding(Text("no spark: it does not really use what it was given", style="dim yellow"), INDENT))
+        parts.append(indented(Text("no spark: it does not really use what it was given", style="dim yellow")))
     return Group(*parts)
 
 
@@ -108,8 +112,8 @@ def why(entry: Entry) -> RenderableType:
     for hit in one.sparks:
         parts += [
             spark_line(hit),
-            Padding(Text(quoted(hit.snippet.text)), INDENT),
-            Padding(Text(f"{hit.band} to the brief (similarity {hit.similarity:.2f}): {hit.why}", style="dim"), INDENT),
+            indented(Text(quoted(hit.snippet.text))),
+            indented(Text(f"{hit.band} to the brief (similarity {hit.similarity:.2f}): {hit.why}", style="dim")),
         ]
     return Group(*parts)
 
@@ -120,7 +124,7 @@ def replay(found: Replay) -> RenderableType:
     told.append(found.reason, style="default")
     if found.same or not found.body:
         return told
-    return Group(told, Padding(Text(quoted(f"{found.title}. {found.body}"), style="dim"), INDENT))
+    return Group(told, indented(Text(quoted(f"{found.title}. {found.body}"), style="dim")))
 
 
 def ingest_report(report: Report) -> RenderableType:

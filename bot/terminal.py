@@ -59,8 +59,9 @@ Type a brief, such as: a poster for a night market. Then:
 
 
 @contextmanager
-def watched(console: Console) -> Iterator[Watch]:
-    """A callback that shows progress of long set-up work: a bar on a terminal, a line a stage elsewhere."""
+def watched() -> Iterator[Watch]:
+    """A callback that shows progress of long set-up work on standard error: a bar on a terminal, else a line a stage."""
+    console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         told: set[str] = set()
 
