@@ -5,7 +5,7 @@ Discord's OpenAPI specification where that lies beside the checkout (``specifica
 
 An example::
 
-    from tests.discord_server import discord_server, running     # the first is a pytest fixture
+    from tests.discord_server import discord_server_fixture, running  # noqa: F401  (the fixture "discord_server")
 
     async def test_a_vote(discord_server):
         server = discord_server
@@ -65,7 +65,7 @@ and unfolding of links. Where Discord publishes no number (rate limits of single
 default is what developers have observed, and can be set.
 """
 
-from .fixtures import discord_server, eventually, running
+from .fixtures import discord_server_fixture, eventually, running
 from .interactions import Choice, Interaction, Modal
 from .invocation import Refused
 from .limits import Limit
@@ -86,7 +86,7 @@ __all__ = [
     "Refused",
     "Upload",
     "Violation",
-    "discord_server",
+    "discord_server_fixture",
     "eventually",
     "running",
 ]

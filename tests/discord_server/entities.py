@@ -69,6 +69,10 @@ class Role:
     bot_id: int | None = None
     position: int = 1
 
+    @property
+    def mention(self) -> str:
+        return f"<@&{self.id}>"
+
     def payload(self) -> JSON:
         data: JSON = {
             "id": str(self.id),

@@ -1,6 +1,6 @@
 """Pytest fixtures and what runs a bot: ``discord_server`` is a started local Discord, ``running`` a connected client.
 
-Use them by ``from tests.discord_server.fixtures import discord_server, running`` in a conftest or a test module. When
+Use them by ``from tests.discord_server import discord_server_fixture, running`` in a conftest or a test module. When
 the test ends, the fixture asserts that the server has seen no violation; a test that breaks rules on purpose empties
 ``discord_server.violations`` when it has looked at them.
 """
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@pytest.fixture
-async def discord_server() -> AsyncIterator[DiscordServer]:
+@pytest.fixture(name="discord_server")
+async def discord_server_fixture() -> AsyncIterator[DiscordServer]:
     """A started server to which the discord.py clients of this process are pointed; closed afterwards."""
     async with DiscordServer() as server:
         with server.addressed():
