@@ -1,0 +1,1 @@
+"""Benchmarks, each one command: `python bench/NAME.py`."""

@@ -1,0 +1,1 @@
+"""The parts of bench/ideas.py: what is measured, against what, with which models."""
