@@ -2,7 +2,7 @@
 
 It knows vectors and ranks; it knows no snippets, stores or texts.
 
-Where the bands end was decided by reading the starter collection in order of similarity for twenty briefs. Of its
+Where the bands end was decided by reading the starter collection in order of similarity for fifteen briefs. Of its
 1,010 snippets the first dozen share the brief's subject; down to about the hundredth one sees at once what they have
 to do with it; down to about the three-hundredth a thread can be found, and finding it is the fun; below that the
 cosine falls under that of two snippets picked at random, so what lies there is not far but unrelated. Bands are shares

@@ -176,7 +176,9 @@ class Store:
 
     def unknown(self, collection: Collection, drafts: Iterable[Draft]) -> list[Draft]:
         """Those drafts that the collection does not hold, in order, each once: the ones worth embedding."""
-        fresh = {content_hash(draft): draft for draft in reversed(list(drafts))}
+        fresh: dict[str, Draft] = {}
+        for draft in drafts:
+            fresh.setdefault(content_hash(draft), draft)
         known = self._rows(
             "SELECT content_hash FROM snippets WHERE collection_id = ?"
             " AND content_hash IN (SELECT value FROM json_each(?))",
@@ -184,7 +186,7 @@ class Store:
         )
         for (digest,) in known:
             del fresh[digest]
-        return list(reversed(fresh.values()))
+        return list(fresh.values())
 
     def add(self, source: Source, drafts: Sequence[Draft], vectors: NDArray[np.float32], embedder: str) -> Added:
         """Add drafts with their vectors in one transaction: all or none. One that is there already is left as it is.
