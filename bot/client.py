@@ -180,7 +180,9 @@ class Kindling(commands.Bot):
         await self.at_work.finish(FINISHING, STOPPING)
 
     async def close(self) -> None:
-        """Disconnect, then close what was opened."""
+        """End what is at work, disconnect, then close what was opened."""
+        self.turns.close()
+        await self.at_work.finish(0, STOPPING)
         await super().close()
         for task in (self._opening, self._warming):
             if task is not None and not task.done():

@@ -28,7 +28,7 @@ from bot.cogs import live
 from bot.services import Services, open_services
 from bot.settings import Settings
 from tests.bot.fakes import ScriptedModel
-from tests.discord_server import DiscordServer, discord_server, running
+from tests.discord_server import DiscordServer, discord_server_fixture, running
 from tests.knowledge.fakes import HashEmbedder
 
 FAST = 0.05  # seconds between two edits of one message, so that tests do not wait for the real pace
@@ -112,4 +112,4 @@ async def stage(
     assert not faults, "\n".join(faults)
 
 
-__all__ = ["Stage", "discord_server"]
+__all__ = ["Stage", "discord_server_fixture"]
