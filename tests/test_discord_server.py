@@ -61,7 +61,9 @@ class Twist(discord.ui.Modal, title="Twist the idea"):
     mood: discord.ui.Label[Any] = discord.ui.Label(
         text="Mood",
         component=discord.ui.Select(
-            custom_id="mood", required=False, options=[discord.SelectOption(label="Calm"), discord.SelectOption(label="Loud")]
+            custom_id="mood",
+            required=False,
+            options=[discord.SelectOption(label="Calm"), discord.SelectOption(label="Loud")],
         ),
     )
 
@@ -160,7 +162,7 @@ async def who(interaction: Interaction, user: discord.Member) -> None:
 
 @pytest.fixture
 async def scene() -> AsyncIterator[SimpleNamespace]:
-    """A server with a channel, a person and the good bot. The server's own answers are held against the specification."""
+    """A server with a channel, a person and the good bot; its own answers are held against the specification too."""
     async with DiscordServer(check_answers=True) as server:
         studio = server.guild("Studio", bot_permissions=["manage_threads", "manage_messages", "pin_messages"])
         channel = server.channel("ideas", studio)
@@ -179,7 +181,9 @@ async def there(scene: SimpleNamespace) -> Any:
     return scene.bot.get_channel(scene.channel.id)
 
 
-async def test_a_deferred_command_fills_its_message_by_edits_and_follows_up_for_one_person_alone(scene):
+async def test_a_deferred_command_fills_its_message_and_follows_up_for_one_person_alone(
+    scene: SimpleNamespace,
+) -> None:
     bob = scene.server.member("bob", scene.studio)
     answer = await scene.alice.slash(scene.channel, "brainstorm", brief="tea", count=4, distance="Far")
     assert answer.deferred and answer.acknowledged_after < 3
@@ -191,7 +195,7 @@ async def test_a_deferred_command_fills_its_message_by_edits_and_follows_up_for_
     assert aside not in bob.reads(scene.channel)
 
 
-async def test_components_are_clicked_picked_and_submitted(scene):
+async def test_components_are_clicked_picked_and_submitted(scene: SimpleNamespace) -> None:
     await scene.alice.slash(scene.channel, "brainstorm", brief="tea")
     board = await scene.alice.sees(scene.channel, "A tea shop")
     assert (await scene.alice.clicks(board, "vote")).text == "1 vote"
@@ -209,7 +213,7 @@ async def test_components_are_clicked_picked_and_submitted(scene):
     assert (await scene.alice.submits(again, {"how": "x"})).text == "twisted: x, any mood"
 
 
-async def test_autocomplete_attachments_and_members_reach_the_bot(scene):
+async def test_autocomplete_attachments_and_members_reach_the_bot(scene: SimpleNamespace) -> None:
     offered = await scene.alice.autocomplete(scene.channel, "twist", "idea", "umbrella")
     assert [(choice.name, choice.value) for choice in offered.choices] == [("umbrella in rain", "idea-1")]
     sketch = Upload("sketch.txt", b"a drawn cup", "text/plain")
@@ -219,7 +223,7 @@ async def test_autocomplete_attachments_and_members_reach_the_bot(scene):
     assert (export.upload.name, export.upload.data, export.description) == ("export.txt", b"ideas", "an export")
 
 
-async def test_groups_menus_and_direct_conversations(scene):
+async def test_groups_menus_and_direct_conversations(scene: SimpleNamespace) -> None:
     assert (await scene.alice.slash(scene.channel, "ideas list")).text == "none yet"
     post = await scene.alice.says(scene.channel, "a lighthouse café")
     assert (await scene.alice.uses_menu("Critique this", post)).text == "about: a lighthouse café"
@@ -237,7 +241,7 @@ async def test_groups_menus_and_direct_conversations(scene):
     assert refused.value.code == 50007
 
 
-async def test_what_discords_client_refuses_is_refused(scene):
+async def test_what_discords_client_refuses_is_refused(scene: SimpleNamespace) -> None:
     alice, channel = scene.alice, scene.channel
     for where, command, options in (
         (channel, "nothing", {}),
@@ -268,16 +272,18 @@ async def test_what_discords_client_refuses_is_refused(scene):
         with pytest.raises(Refused):
             await alice.picks(board, "Distance", values)
     opened = await alice.clicks(board, "twist…")
-    for values in ({}, {"How": "x" * 41}, {"How": "x", "Why": "y"}, {"How": "x", "Mood": "Sad"}):
+    for entered in ({}, {"How": "x" * 41}, {"How": "x", "Why": "y"}, {"How": "x", "Mood": "Sad"}):
         with pytest.raises(Refused):
-            await alice.submits(opened, values)
+            await alice.submits(opened, entered)
     with pytest.raises(Refused):
         await moderator.submits(opened, {"How": "x"})
 
 
-async def test_messages_are_replied_to_edited_deleted_pinned_and_read_back(scene):
+async def test_messages_are_replied_to_edited_deleted_pinned_and_read_back(scene: SimpleNamespace) -> None:
     seen = await there(scene)
-    asked = await scene.alice.says(scene.channel, "what about tea?", attachments=[Upload("cup.png", b"PNG", "image/png")])
+    asked = await scene.alice.says(
+        scene.channel, "what about tea?", attachments=[Upload("cup.png", b"PNG", "image/png")]
+    )
     await eventually(lambda: scene.bot.heard)
     heard = scene.bot.heard[-1]
     assert heard.content == "what about tea?" and heard.attachments[0].content_type == "image/png"
@@ -294,7 +300,8 @@ async def test_messages_are_replied_to_edited_deleted_pinned_and_read_back(scene
     await reply.pin()
     assert [one.id async for one in seen.pins()] == [reply.id]
     assert [one.content async for one in seen.history(limit=3)] == ["no", "coffee it is", "what about tea?"]
-    assert [one.content async for one in seen.history(limit=5, after=heard, oldest_first=True)][0] == "coffee it is"
+    later = [one.content async for one in seen.history(limit=5, after=heard, oldest_first=True)]
+    assert later == ["coffee it is", "no"]
     assert (await seen.fetch_message(asked.id)).author.name == "alice"
     await scene.alice.edits(asked, "what about cocoa?")
     await reply.delete()
@@ -306,7 +313,7 @@ async def test_messages_are_replied_to_edited_deleted_pinned_and_read_back(scene
         await reply.edit(content="gone")
 
 
-async def test_reactions_and_typing_go_both_ways(scene):
+async def test_reactions_and_typing_go_both_ways(scene: SimpleNamespace) -> None:
     seen = await there(scene)
     post = await scene.alice.says(scene.channel, "a spark")
     message = await seen.fetch_message(post.id)
@@ -328,7 +335,7 @@ async def test_reactions_and_typing_go_both_ways(scene):
     assert [user.name for _, user in scene.channel.typing] == ["Kindling"]
 
 
-async def test_threads_are_started_joined_archived_and_locked(scene):
+async def test_threads_are_started_joined_archived_and_locked(scene: SimpleNamespace) -> None:
     post = await scene.alice.says(scene.channel, "let us talk")
     await eventually(lambda: scene.bot.heard)
     thread = await scene.bot.heard[-1].create_thread(name="Talk")
@@ -358,7 +365,7 @@ async def test_threads_are_started_joined_archived_and_locked(scene):
     assert free.id not in scene.studio.threads
 
 
-async def test_the_bot_reads_where_it_is_and_who_is_there(scene):
+async def test_the_bot_reads_where_it_is_and_who_is_there(scene: SimpleNamespace) -> None:
     assert [guild.name for guild in scene.bot.guilds] == ["Studio"]
     guild = await scene.bot.fetch_guild(scene.studio.id)
     assert (await guild.fetch_member(scene.alice.user.id)).name == "alice"
@@ -378,7 +385,7 @@ async def test_the_bot_reads_where_it_is_and_who_is_there(scene):
     await eventually(lambda: {one.name for one in scene.bot.guilds} == {"Studio"})
 
 
-async def test_a_message_is_rendered_as_lines_of_text(scene):
+async def test_a_message_is_rendered_as_lines_of_text(scene: SimpleNamespace) -> None:
     await scene.alice.slash(scene.channel, "brainstorm", brief="tea")
     board = await scene.alice.sees(scene.channel, "A tea shop")
     assert lines(board) == [
@@ -396,7 +403,7 @@ async def test_a_message_is_rendered_as_lines_of_text(scene):
         await scene.alice.sees(scene.channel, "nonsense", 0.05)
 
 
-async def test_the_clock_moves_and_real_time_flows_on(scene):
+async def test_the_clock_moves_and_real_time_flows_on(scene: SimpleNamespace) -> None:
     clock = scene.server.clock
     before = clock.now()
     sleeper = asyncio.create_task(clock.sleep(3600))
@@ -409,3 +416,38 @@ async def test_the_clock_moves_and_real_time_flows_on(scene):
     assert discord.utils.snowflake_time(later.id).timestamp() == pytest.approx(clock.now(), abs=60)
     with pytest.raises(ValueError, match="forward"):
         clock.advance(seconds=-1)
+
+
+async def test_commands_of_a_single_server_replace_global_ones_of_the_same_name(scene: SimpleNamespace) -> None:
+    other = scene.server.guild("Other", with_bot=True)
+    elsewhere = next(iter(other.channels.values()))
+    bob = scene.server.member("bob", scene.studio, other)
+
+    @app_commands.command(name="twist", description="Only here")
+    async def local(interaction: Interaction) -> None:
+        await interaction.response.send_message("a local twist")
+
+    scene.bot.tree.add_command(local, guild=discord.Object(other.id))
+    (synced,) = await scene.bot.tree.sync(guild=discord.Object(other.id))
+    assert (await bob.slash(elsewhere, "twist")).text == "a local twist"
+    assert (await bob.slash(scene.channel, "twist", idea="x")).text == "x, None, no sketch"
+    assert [scope for _, scope in scene.server.commands.syncs] == [None, other.id]
+    await synced.edit(description="changed")
+    await synced.delete()
+    assert scene.server.commands.listed(other.id) == []
+    with pytest.raises(Refused):
+        await scene.alice.slash(elsewhere, "twist", idea="not a member")
+
+
+async def test_other_bots_post_too(scene: SimpleNamespace) -> None:
+    bystander = scene.server.member("newsbot", scene.studio, bot=True)
+    await bystander.says(scene.channel, "news!", embeds=[{"title": "Today", "description": "Nothing"}])
+    await eventually(lambda: scene.bot.heard)
+    assert scene.bot.heard[0].author.bot and scene.bot.heard[0].embeds[0].title == "Today"
+
+
+async def test_a_hundred_people_at_once(scene: SimpleNamespace) -> None:
+    people = [scene.server.member(f"p{number}", scene.studio) for number in range(100)]
+    answers = await asyncio.gather(*(person.slash(scene.channel, "ideas list") for person in people))
+    assert all(answer.failure is None and answer.text == "none yet" for answer in answers)
+    assert len({answer.token for answer in answers}) == 100

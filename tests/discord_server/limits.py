@@ -15,6 +15,7 @@ from .errors import ApiError
 
 _MESSAGES = "/channels/{channel_id}/messages"
 _WEBHOOK = "/webhooks/{webhook_id}/{webhook_token}"
+_MAJOR = ("channel_id", "guild_id", "webhook_id", "webhook_token", "interaction_token")
 _GRACE = 0.05
 """Seconds for which a request may still be under way when its sender learns that it must wait."""
 
@@ -67,15 +68,13 @@ class Limits:
         """Count a request and give the headers for its answer.
 
         Raises ``ApiError`` 429 when its bucket, or (for requests with the bot's token) the global one, is empty; its
-        ``extra["ignored"]`` is true where the sender had been told to wait and did not.
+        ``ignored`` is true where the sender had been told to wait and did not.
         """
         if not self.enabled:
             return {}
         if bot:
             self._count("global", self.overall, {"X-RateLimit-Scope": "global", "X-RateLimit-Global": "true"})
-        major = "+".join(
-            params[key] for key in ("channel_id", "guild_id", "webhook_id", "webhook_token") if key in params
-        )
+        major = "+".join(params[key] for key in _MAJOR if key in params)
         name = hashlib.sha256(f"{method} {template}".encode()).hexdigest()[:32]
         bucket = self._count(
             f"{name}:{major}", self.rules.get((method, template), DEFAULT), {"X-RateLimit-Bucket": name}
@@ -105,7 +104,7 @@ class Limits:
             bucket.used += 1
             return bucket
         retry_after = bucket.opened + limit.seconds - now
-        ignored = bool(bucket.refused) and now > bucket.refused[0] + _GRACE
+        ignored = code == 0 and bool(bucket.refused) and now > bucket.refused[0] + _GRACE
         bucket.refused.append(now)
         is_global = "X-RateLimit-Global" in headers
         all_headers = {"X-RateLimit-Scope": "user"} | self._headers(bucket) | headers

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import mimetypes
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from tests.discord_server.server import DiscordServer
 
 PREFIX = "/api/v10"
+MAX_FILE = 10 * 1024 * 1024
+"""Bytes of one attached file, for servers without boosts."""
+
 _FILE_FIELD = re.compile(r"files\[(\d+)\]")
 ROUTES = [route for module in (accounts, channels, commands, guilds, interactions, messages) for route in module.ROUTES]
 
@@ -48,11 +52,17 @@ def add_routes(app: web.Application, server: DiscordServer) -> None:
     for route in sorted(ROUTES, key=lambda one: [part.startswith("{") for part in one.template.split("/")]):
         app.router.add_route(route.method, PREFIX + route.template, _serving(server, route))
     app.router.add_get("/attachments/{channel_id}/{attachment_id}/{name}", _serving_file(server))
-    app.router.add_route("*", "/{rest:.*}", _unknown)
+    app.router.add_route("*", "/{rest:.*}", _serving_nothing(server))
 
 
-async def _unknown(request: web.Request) -> web.Response:
-    return web.json_response({"message": "404: Not Found", "code": 0}, status=404)
+def _serving_nothing(server: DiscordServer) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def serve(request: web.Request) -> web.Response:
+        if request.path.startswith(PREFIX):
+            path = request.path.removeprefix(PREFIX)
+            server.violations.append(Violation(request.method, path, "", "the local Discord has no such route"))
+        return web.json_response({"message": "404: Not Found", "code": 0}, status=404)
+
+    return serve
 
 
 def _serving_file(server: DiscordServer) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -147,8 +157,10 @@ async def _read(request: web.Request) -> tuple[Any, dict[int, Upload]]:
             continue
         numbered = _FILE_FIELD.fullmatch(part.name or "")
         if numbered:
-            kind = _content_type(part.filename or "")
-            files[int(numbered[1])] = Upload(part.filename or "unnamed", bytes(await part.read()), kind)
+            data = bytes(await part.read())
+            if len(data) > MAX_FILE:
+                raise ApiError(413, 40005, "Request entity too large")
+            files[int(numbered[1])] = Upload(part.filename or "unnamed", data, _content_type(part.filename or ""))
         elif part.name == "payload_json":
             body = _json(await part.text())
     return body, files
@@ -163,7 +175,5 @@ def _json(text: str) -> Any:
 
 def _content_type(name: str) -> str:
     """Discord finds the type by the name's ending, whatever the sender said."""
-    import mimetypes
-
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind

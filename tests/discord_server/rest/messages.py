@@ -9,7 +9,7 @@ from tests.discord_server.drafts import draft_of
 from tests.discord_server.emoji import is_emoji
 from tests.discord_server.entities import Channel
 from tests.discord_server.errors import JSON, invalid, refusal
-from tests.discord_server.events import APPLICATION_FLAGS, withholds
+from tests.discord_server.events import withholds
 from tests.discord_server.message import Message
 
 from .call import Call, Route, on
@@ -27,7 +27,7 @@ _MAX_PINS = 50
 
 def shown(call: Call, message: Message) -> JSON:
     """A message as the bot may read it over REST, where the application's flag decides about content."""
-    granted = "message_content" in call.server.privileged and "message_content" in APPLICATION_FLAGS
+    granted = "message_content" in call.server.privileged
     return message.payload(viewer=call.server.bot, withheld=lambda one: withholds(one, call.server.bot, granted))
 
 
