@@ -66,6 +66,8 @@ class LocalModel:
         self, shared: Sequence[Message], continuations: Sequence[Continuation]
     ) -> AsyncGenerator[Piece, None]:
         """See LanguageModel.stream. Raises PromptTooLong, ModelTimeout, and what loading raises."""
+        if not continuations:
+            return
         await self.load()
         loop = asyncio.get_running_loop()
         deadline = None if self._timeout is None else loop.time() + self._timeout

@@ -1,0 +1,280 @@
+"""The engine against plain transformers, and against itself: what runs beside a request must not show in its answers."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.language.base import Continuation, Message, Sampling
+from bot.language.engine import Engine, Limits
+from bot.language.errors import LanguageError, ModelTooLarge
+from bot.language.local import make_engine
+from bot.language.plain import PlainEngine
+from bot.language.prefixes import PrefixCache
+
+from . import tiny
+
+SMALL = Limits(places=4, chunk=16, memory=1 << 22, prefixes=1 << 20)
+WORDS = "harbour lantern ferry salt gull rope tide fog bell anchor mast quay".split()
+
+
+def continuation(seed: int, words: int = 6, **sampling) -> Continuation:
+    draw = random.Random(seed)
+    text = " ".join(draw.choice(WORDS) for _ in range(words))
+    return Continuation((Message("user", text),), Sampling(**{"seed": seed, "max_tokens": 12, **sampling}))
+
+
+SHARED = [Message("system", "Short, concrete ideas about the sea."), Message("user", "A brief.")]
+
+
+@pytest.fixture(scope="module")
+def llama():
+    return tiny.loaded("llama")
+
+
+@pytest.fixture(scope="module")
+def solo(llama):
+    """Answers of a request that has an engine of its own."""
+    engine = make_engine(llama, Limits())
+    assert isinstance(engine, Engine)
+
+    def texts(shared, continuations):
+        request, told = tiny.request(llama, shared, continuations)
+        tiny.run(engine, request)
+        assert told.error is None
+        return told
+
+    return texts
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_the_engine_computes_what_transformers_computes(family):
+    continuations = [continuation(1), continuation(2, words=11), continuation(3, temperature=0, max_tokens=20)]
+    loaded = tiny.loaded(family)
+    plain_request, plain = tiny.request(loaded, SHARED, continuations)
+    tiny.run(PlainEngine(loaded), plain_request)
+    loaded = tiny.loaded(family)
+    engine = make_engine(loaded, Limits(places=2, chunk=16))
+    assert isinstance(engine, Engine)
+    request, fast = tiny.request(loaded, SHARED, continuations)
+    tiny.run(engine, request)
+    assert plain.error is None and fast.error is None
+    assert fast.texts == plain.texts
+    for index, piece in plain.last.items():
+        assert fast.last[index].ending == piece.ending
+        assert fast.last[index].log_likelihood == pytest.approx(piece.log_likelihood, abs=1e-3)
+
+
+def test_what_prompts_share_is_read_once(llama):
+    seen = []
+    hook = llama.model.base_model.register_forward_pre_hook(
+        lambda _module, _args, inputs: seen.append(inputs["input_ids"].shape[1]), with_kwargs=True
+    )
+    try:
+        request, _ = tiny.request(llama, SHARED, [continuation(seed, max_tokens=1) for seed in range(8)])
+        tiny.run(make_engine(llama, Limits(chunk=4096)), request)
+    finally:
+        hook.remove()
+    own = sum(len(answer.prompt) - request.shared for answer in request.answers)
+    assert request.shared > 60
+    assert sum(seen) == request.shared + own
+
+
+def test_the_next_request_that_begins_alike_reads_only_the_rest(llama):
+    engine = make_engine(llama, Limits(chunk=4096))
+    first, _ = tiny.request(llama, SHARED, [continuation(1), continuation(2)])
+    tiny.run(engine, first)
+    seen = []
+    hook = llama.model.base_model.register_forward_pre_hook(
+        lambda _module, _args, inputs: seen.append(inputs["input_ids"].shape[1]), with_kwargs=True
+    )
+    try:
+        second, told = tiny.request(llama, SHARED, [continuation(3, max_tokens=1)])
+        tiny.run(engine, second)
+    finally:
+        hook.remove()
+    assert len(second.answers[0].prompt) - first.shared >= sum(seen) > 0
+    assert told.last[0].ending
+
+
+@st.composite
+def schedules(draw):
+    """Requests with the step at which each joins and, for some, the step at which it is cancelled."""
+    count = draw(st.integers(2, 5))
+    return [
+        {
+            "shared": draw(st.sampled_from([SHARED, SHARED[:1], [Message("system", "Something else entirely.")]])),
+            "continuations": [
+                continuation(
+                    draw(st.integers(0, 99)), words=draw(st.integers(1, 12)), max_tokens=draw(st.integers(1, 15))
+                )
+                for _ in range(draw(st.integers(1, 6)))
+            ],
+            "joins": draw(st.integers(0, 12)),
+            "leaves": draw(st.none() | st.integers(1, 25)),
+        }
+        for _ in range(count)
+    ]
+
+
+@settings(max_examples=12, deadline=None)
+@given(schedule=schedules())
+def test_joining_and_leaving_never_mix_sequences(llama, solo, schedule):
+    engine = make_engine(llama, SMALL)
+    running = []
+    step = 0
+    while engine.busy or len(running) < len(schedule):
+        for plan in schedule:
+            if plan["joins"] == step:
+                request, told = tiny.request(llama, plan["shared"], plan["continuations"])
+                engine.add(request)
+                running.append((plan, request, told))
+        for plan, request, _ in running:
+            if plan["leaves"] is not None and step >= plan["joins"] + plan["leaves"]:
+                request.cancelled.set()
+        engine.step()
+        step += 1
+    for plan, request, told in running:
+        alone = solo(plan["shared"], plan["continuations"])
+        assert told.error is None
+        for index, text in told.texts.items():
+            assert alone.texts[index].startswith(text)
+        if not request.cancelled.is_set():
+            assert told.texts == alone.texts
+            assert told.last.keys() == alone.last.keys()
+
+
+def test_cancelling_frees_everything_at_the_next_step(llama):
+    engine = make_engine(llama, Limits(prefixes=0))
+    request, told = tiny.request(llama, SHARED, [continuation(seed, max_tokens=500) for seed in range(6)])
+    engine.add(request)
+    for _ in range(12):
+        engine.step()
+    assert engine.held > 0 and engine.busy
+    request.cancelled.set()
+    engine.step()
+    assert engine.held == 0 and not engine.busy
+    assert told.error is None
+
+
+def test_many_requests_of_random_shapes_leave_nothing_behind(llama):
+    engine = make_engine(llama, SMALL)
+    draw = random.Random(0)
+    tolds = []
+    for number in range(80):
+        continuations = [continuation(number + i, max_tokens=draw.randint(1, 6)) for i in range(draw.randint(1, 5))]
+        request, told = tiny.request(llama, [Message("system", f"Number {number}.")], continuations)
+        tolds.append((request, told))
+        engine.add(request)
+        for _ in range(draw.randint(0, 6)):
+            engine.step()
+        if draw.random() < 0.2:
+            request.cancelled.set()
+        assert engine.held <= SMALL.memory + SMALL.prefixes
+    while engine.busy:
+        engine.step()
+    assert engine.held <= SMALL.prefixes
+    for request, told in tolds:
+        assert request.cancelled.is_set() or len(told.last) == len(request.answers)
+
+
+def test_a_small_request_does_not_wait_for_a_big_one(llama):
+    engine = make_engine(llama, Limits(places=8, chunk=512))
+    big, _ = tiny.request(llama, SHARED, [continuation(seed, max_tokens=200) for seed in range(40)])
+    engine.add(big)
+    for _ in range(5):
+        engine.step()
+    small, told = tiny.request(llama, SHARED, [continuation(7, max_tokens=5)])
+    engine.add(small)
+    for _ in range(12):
+        engine.step()
+    assert 0 in told.last
+    assert engine.busy
+
+
+def test_two_big_requests_share_the_places_evenly(llama):
+    engine = make_engine(llama, Limits(places=8, chunk=4096))
+    one, told_one = tiny.request(llama, SHARED, [continuation(seed, max_tokens=10) for seed in range(24)])
+    two, told_two = tiny.request(llama, SHARED, [continuation(seed, max_tokens=10) for seed in range(24)])
+    engine.add(one)
+    engine.add(two)
+    for _ in range(40):
+        engine.step()
+        assert abs(len(told_one.last) - len(told_two.last)) <= 12
+
+
+def test_memory_bounds_how_many_run_at_a_time(llama):
+    request, told = tiny.request(llama, SHARED, [continuation(seed, max_tokens=8) for seed in range(10)])
+    tight = make_engine(llama, Limits(memory=1))
+    tiny.run(tight, request)
+    assert len(told.last) == 10  # one after the other, but all of them
+
+
+def test_an_answer_ends_where_the_window_does(llama):
+    request, told = tiny.request(llama, [Message("system", "x" * 960)], [continuation(1, words=1, max_tokens=500)])
+    tiny.run(make_engine(llama), request)
+    answer = request.answers[0]
+    assert told.last[0].ending in {"length", "stop"}
+    assert len(answer.prompt) + len(answer.tokens) <= 1024
+
+
+def test_a_failure_ends_the_requests_it_met_and_not_the_engine(llama, monkeypatch):
+    import torch
+
+    engine = make_engine(llama, Limits())
+    request, told = tiny.request(llama, SHARED, [continuation(1)])
+    with monkeypatch.context() as broken:
+        broken.setattr(type(llama.model), "forward", lambda *_, **__: (_ for _ in ()).throw(MemoryError()))
+        tiny.run(engine, request)
+    assert isinstance(told.error, ModelTooLarge)
+    with monkeypatch.context() as broken:
+        failure = torch.OutOfMemoryError("out")
+        broken.setattr(type(llama.model), "forward", lambda *_, **__: (_ for _ in ()).throw(failure))
+        request, told = tiny.request(llama, SHARED, [continuation(1)])
+        tiny.run(PlainEngine(llama), request)
+    assert isinstance(told.error, ModelTooLarge)
+    request, told = tiny.request(llama, SHARED, [continuation(1)])
+    tiny.run(engine, request)
+    assert told.error is None and told.last
+
+
+def test_abandoning_tells_everybody(llama):
+    for engine in (make_engine(llama, SMALL), PlainEngine(tiny.loaded("llama"))):
+        pairs = [tiny.request(llama, SHARED, [continuation(seed)]) for seed in range(3)]
+        for request, _ in pairs:
+            engine.add(request)
+        engine.step()
+        engine.abandon(LanguageError("closing"))
+        assert not engine.busy
+        assert all(str(told.error) == "closing" for _, told in pairs)
+
+
+def test_models_of_unknown_families_run_on_the_plain_engine(caplog):
+    caplog.set_level("INFO", "bot.language")
+    engine = make_engine(tiny.loaded("olmo2"))
+    assert isinstance(engine, PlainEngine)
+    assert len(caplog.records) == 1 and "olmo2" in caplog.text
+
+
+def test_the_prefix_cache_stays_within_its_budget():
+    import torch
+
+    from bot.language.attention import KeyValues, Shape
+
+    shape = Shape(1, 1, 4, torch.float32, torch.device("cpu"))
+    one = KeyValues(shape, 1, 16)
+    cache = PrefixCache(budget=2 * one.bytes)
+    for first in range(3):
+        cache.keep((first, 1, 2), KeyValues(shape, 1, 16))
+        assert cache.held <= 2 * one.bytes
+    assert cache.longest((0, 1, 2)) == (0, None)
+    assert cache.longest((2, 1, 9))[0] == 2
+    cache.longest((1, 1, 2))  # used last: the other one goes
+    cache.keep((5, 1, 2), KeyValues(shape, 1, 16))
+    assert cache.longest((1, 1, 2, 3))[0] == 3
+    assert cache.longest((2, 1, 2))[0] == 0
+    cache.keep((7,), KeyValues(shape, 1, 160))
+    assert cache.longest((7,))[0] == 0
