@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from knowledge.errors import BadInput, KindlingError, ReadError
+from knowledge.errors import BadInput, KindlingError, ReadError, sentence
 from knowledge.types import Distance
 
 if TYPE_CHECKING:
@@ -268,7 +268,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except KindlingError as error:
-        typer.secho(str(error), fg=typer.colors.RED, err=True)
+        typer.secho(sentence(error), fg=typer.colors.RED, err=True)
         raise typer.Exit(1) from None
     except (KeyboardInterrupt, asyncio.CancelledError):
         typer.secho("Stopped.", err=True)

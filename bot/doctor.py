@@ -18,7 +18,7 @@ from rich.text import Text
 from bot.language.base import Continuation, Message, Sampling
 from bot.services import Services, open_services
 from bot.settings import Settings
-from knowledge.errors import KindlingError
+from knowledge.errors import KindlingError, sentence
 
 LIBRARIES = ("torch", "transformers", "sentence-transformers", "faiss-cpu", "sqlite-utils", "discord.py")
 SCARCE = 2 * 2**30  # bytes free in the data folder below which a large ingest may fail
@@ -66,7 +66,7 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
             yield await _timed("search", lambda: _search(services))
             yield await _model(services)
     except KindlingError as error:
-        yield Finding("library", False, "could not be opened", str(error))
+        yield Finding("library", False, "could not be opened", sentence(error))
 
 
 def _full_text() -> Finding:
@@ -91,7 +91,7 @@ async def _timed(part: str, look: Callable[[], AsyncIterator[str]]) -> Finding:
     try:
         return Finding(part, True, "; ".join([line async for line in look()]))
     except KindlingError as error:
-        return Finding(part, False, "failed", str(error))
+        return Finding(part, False, "failed", sentence(error))
 
 
 async def _library(services: Services) -> AsyncIterator[str]:
@@ -131,7 +131,7 @@ async def _model(services: Services) -> Finding:
                 pieces += 1
         rate = (pieces - 1) / max(1e-9, time.perf_counter() - began - first)
     except KindlingError as error:
-        return Finding("language model", False, services.settings.model, str(error))
+        return Finding("language model", False, services.settings.model, sentence(error))
     return Finding(
         "language model", True, f"{model.name}; first words after {first:.1f} s, then {rate:.0f} pieces a second"
     )

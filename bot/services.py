@@ -91,7 +91,6 @@ def _open_library(
 
     store = Store(settings.data_dir / "kindling.db")
     try:
-        progress("opening the library", 0.0)
         embedder = make_embedder() if make_embedder else SentenceTransformerEmbedder(settings.embedder)
         load_starter(store, embedder, lambda done, of: progress("embedding the starter collection", done / of))
         indexes = Indexes(settings.data_dir / "indexes", store, embedder.name, embedder.dimension)

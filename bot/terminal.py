@@ -28,7 +28,7 @@ from bot.ideation.types import Idea
 from bot.language.base import Message
 from bot.services import Progress as Watch
 from bot.services import Services
-from knowledge.errors import BadInput, KindlingError
+from knowledge.errors import BadInput, KindlingError, sentence
 from knowledge.ingest import BatchStored, FileStarted, Report
 from knowledge.ingest import Event as IngestEvent
 from knowledge.types import Hit
@@ -110,7 +110,7 @@ class TerminalStudio:
         try:
             await self._dispatch(line)
         except KindlingError as error:
-            self._console.print(Text(str(error), style="red"))
+            self._console.print(Text(sentence(error), style="red"))
             return False
         return True
 

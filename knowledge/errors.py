@@ -22,6 +22,12 @@ class KindlingError(Exception):
     """Base of everything that Kindling raises on purpose. `str(error)` is one line for the user."""
 
 
+def sentence(error: KindlingError) -> str:
+    """The error as a sentence to show: a capital at its start and a stop at its end."""
+    text = str(error).strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
 class BadInput(KindlingError):
     """What the person gave cannot be used."""
 
