@@ -60,7 +60,7 @@ Type a brief, such as: a poster for a night market. Then:
 
 @contextmanager
 def watched() -> Iterator[Watch]:
-    """A callback that shows progress of long set-up work on standard error: a bar on a terminal, else a line a stage."""
+    """A callback that shows progress of long set-up work on standard error: a bar on a terminal, else lines."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         told: set[str] = set()
