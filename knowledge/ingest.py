@@ -138,7 +138,8 @@ def ingest(
 ) -> Report:
     """Take the documents that `paths` mean, files or folders, into `collection`.
 
-    Nothing that is wrong with a path or a document raises: it is in the report, and the rest goes in.
+    Nothing that is wrong with a path or a document raises: it is in the report, and the rest goes in. An exception that
+    `progress` raises stops the ingest and passes through: a way to cancel it, at the cost of nothing that was stored.
 
     Raises:
         StoreFull, StoreBusy, StoreError: the library cannot be written. EmbedderError: not enough memory. In each case

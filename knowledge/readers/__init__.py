@@ -1,10 +1,13 @@
 """Readers: one a format. `read` finds the one for a document and yields what it holds, within limits.
 
 base       the seam: Reader, Refusal, limits
-decoding   bytes -> clean lines          passages   paragraphs -> passages and titles
+decoding   bytes -> clean lines
 fields     loosely named fields -> drafts
-prose      plain lines -> headings and paragraphs; pages   printed pages -> paragraphs
-text, markdown, csv_rows, json_lines, pdf   the formats
+prose      plain lines -> paragraphs under headings
+pages      printed pages -> paragraphs
+blocks     paragraphs and list items, and how scraps among them find company
+passages   blocks -> passages and their titles
+text, markdown, csv_rows, json_lines, pdf, clippings   the formats
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from typing import BinaryIO
 
 from knowledge.errors import ReadError
 from knowledge.readers.base import MAX_FILE_BYTES, MAX_RECORDS, MAX_REFUSALS_ALONE, Reader, Refusal
+from knowledge.readers.clippings import BEGINNING as CLIPPINGS_BEGINNING
+from knowledge.readers.clippings import ClippingsReader
 from knowledge.readers.csv_rows import CsvReader, header_of
 from knowledge.readers.decoding import SNIFF_BYTES, encoding_of
 from knowledge.readers.fields import field_of
@@ -29,8 +34,9 @@ from knowledge.types import Draft
 __all__ = ["READERS", "SUFFIXES", "Reader", "Refusal", "read", "reader_for"]
 
 _TEXT, _MARKDOWN, _CSV, _JSON_LINES, _PDF = TextReader(), MarkdownReader(), CsvReader(), JsonLinesReader(), PdfReader()
+_CLIPPINGS = ClippingsReader()
 
-READERS: tuple[Reader, ...] = (_TEXT, _MARKDOWN, _CSV, _JSON_LINES, _PDF)
+READERS: tuple[Reader, ...] = (_TEXT, _MARKDOWN, _CSV, _JSON_LINES, _PDF, _CLIPPINGS)
 SUFFIXES: dict[str, Reader] = {suffix: reader for reader in READERS for suffix in reader.suffixes}
 
 _PDF_MARK = b"%PDF-"
@@ -74,9 +80,13 @@ def reader_for(stream: BinaryIO, name: str) -> Reader:
     head = stream.read(SNIFF_BYTES)
     if _PDF_MARK in head[:_PDF_MARK_WITHIN]:
         return _PDF
-    if reader := SUFFIXES.get(PurePath(name).suffix.lower()):
-        return reader
-    return _by_beginning(head.decode(encoding_of(stream), "replace"))
+    by_suffix = SUFFIXES.get(PurePath(name).suffix.lower())
+    if by_suffix is not None and by_suffix is not _TEXT:
+        return by_suffix
+    beginning = head.decode(encoding_of(stream), "replace").replace("\r\n", "\n")
+    if CLIPPINGS_BEGINNING.match(beginning):
+        return _CLIPPINGS
+    return by_suffix or _by_beginning(beginning)
 
 
 def _by_beginning(text: str) -> Reader:

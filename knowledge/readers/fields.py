@@ -21,8 +21,9 @@ from knowledge.readers.base import (
     TOPICS,
     Refusal,
 )
+from knowledge.readers.blocks import Block
 from knowledge.readers.decoding import address_of, clean, shorten
-from knowledge.readers.passages import Block, has_words, opening_words, passages
+from knowledge.readers.passages import has_words, opening_words, passages
 from knowledge.types import Draft, Kind
 
 # The names of each field, best first: a reading app's own words before a person's remarks on them.

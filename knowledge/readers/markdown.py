@@ -13,21 +13,24 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from knowledge.errors import ReadError
 from knowledge.readers.base import Refusal
+from knowledge.readers.blocks import Block
 from knowledge.readers.decoding import clean, encoding_of
 from knowledge.readers.fields import described, field_of
-from knowledge.readers.passages import Block, passages
+from knowledge.readers.passages import passages
 from knowledge.types import Draft
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
 DOCUMENT_BYTES = 2 * 1024 * 1024  # a long novel; the parser holds all of it, about 50 times its size in memory
-FRONT_MATTER_CHARACTERS = 4 * 1024  # the YAML scanner takes time with the square of nested brackets
+FRONT_MATTER_CHARACTERS = 8 * 1024
+FRONT_MATTER_BRACKETS = 200  # the YAML scanner takes time with the square of those that are open
 
 _FRONT_MATTER = re.compile(
     r"\s*?---[ \t]*\n(?=[ \t#]*[\w\"'][^\n:]*:)(.*?)^(?:---|\.\.\.)[ \t]*$\n?", re.DOTALL | re.MULTILINE
 )
 _OWN_MARKS = (  # of note-taking programs; CommonMark takes them for text
+    (re.compile(r"%%.*?%%"), ""),  # a comment
     (re.compile(r"!\[\[[^\[\]\n]{1,300}\]\]"), ""),  # an embedded file
     (re.compile(r"\[\[(?:[^\[\]|\n]{1,300}\|)?([^\[\]|\n]{1,300})\]\]"), r"\1"),  # [[page]] and [[page|as shown]]
     (re.compile(r"\[\^[^\]\s]{1,40}\]:?"), ""),  # a footnote's mark
@@ -80,6 +83,8 @@ def _front_matter(source: str) -> Mapping[str, object] | None:
     """What the front matter says, every scalar as it was written; None if it is not a YAML mapping."""
     import yaml  # type: ignore[import-untyped]
 
+    if source.count("[") + source.count("{") > FRONT_MATTER_BRACKETS:
+        return None
     try:
         # BaseLoader makes nothing but strings, lists and dictionaries: dates keep the precision they were written with.
         value = yaml.load(source, Loader=yaml.BaseLoader)  # noqa: S506
@@ -104,18 +109,21 @@ def _blocks(tokens: Iterable[Token], titles: tuple[str, ...]) -> Iterator[Block]
     level = 0  # of the heading that is open; 0 for none
     row: list[_Inline] | None = None  # the cells of the table row that is open
     is_header = False
+    items = 0  # how many list items are open, one within another
     for token in tokens:
         if token.type == "heading_open":
             level = int(token.tag.removeprefix("h"))
         elif token.type == "heading_close":
             level = 0
+        elif token.type in ("list_item_open", "list_item_close"):
+            items += token.nesting
         elif token.type == "tr_open":
             row, is_header = [], False
         elif token.type == "th_open":
             is_header = True
         elif token.type == "tr_close":
             if row and not is_header:
-                yield _block(row, path)
+                yield _block(row, path, is_item=True)
             row = None
         elif token.type == "inline":
             inline = _inline(token.children or ())
@@ -124,7 +132,7 @@ def _blocks(tokens: Iterable[Token], titles: tuple[str, ...]) -> Iterator[Block]
             elif row is not None:
                 row.append(inline)
             elif inline.text:
-                yield _block([inline], path)
+                yield _block([inline], path, is_item=items > 0)
 
 
 def _extended(path: list[tuple[int, str]], level: int, heading: str) -> list[tuple[int, str]]:
@@ -133,9 +141,10 @@ def _extended(path: list[tuple[int, str]], level: int, heading: str) -> list[tup
     return above if repeated or not heading else [*above, (level, heading)]
 
 
-def _block(parts: Sequence[_Inline], path: Sequence[tuple[int, str]]) -> Block:
+def _block(parts: Sequence[_Inline], path: Sequence[tuple[int, str]], is_item: bool) -> Block:
     text = " — ".join(part.text for part in parts if part.text)
-    return Block.of(text, tuple(heading for _, heading in path), [link for part in parts for link in part.links])
+    links = [link for part in parts for link in part.links]
+    return Block.of(text, tuple(heading for _, heading in path), links, is_item)
 
 
 def _inline(tokens: Iterable[Token]) -> _Inline:

@@ -9,61 +9,28 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 
 from knowledge.readers.base import TITLE_CHARACTERS
-from knowledge.readers.decoding import address_of, shorten
+from knowledge.readers.blocks import Block, joined
+from knowledge.readers.decoding import shorten
 
 PASSAGE_CHARACTERS = 600  # about 130 words: three to five sentences, well within the embedder's 256 tokens
-NOTE_CHARACTERS = 40  # a sentence of this length can stand alone ("Lighthouse keepers painted their clocks blue.")
-SCRAP_CHARACTERS = 80  # below it, what is no sentence (a list item, a line of dialogue) joins its neighbours
-JOINED_CHARACTERS = 240  # scraps are joined up to about this length
 
 _OPENING_WORDS_CHARACTERS = 60
+_TITLE_WORDS = 3  # "Marta." is a sentence, and no title
 
 # A run of sentence-ending marks, then closing quotes, then space. The lookbehind lets a run match from its start only,
 # which keeps the search linear on text such as ten thousand full stops.
 _SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’»)\]]*+\s++|(?<![。！？])[。！？]++[」』”’）]*+\s*+")
-_CLAUSE_END = re.compile(r"[;:,–—]\s+|[，；：、]")
+_CLAUSE_END = re.compile(r"[;:,–—·•|]\s+|[，；：、]")
 _SPACE = re.compile(r"\s+")
 _LAST_WORD = re.compile(r"[\w.]*\Z")
 _ABBREVIATIONS = frozenset(
     "mr mrs ms dr prof st vs e.g i.e cf fig no vol ed eds al ca c approx inc ltd co jr sr p pp op".split()
 )
 _LETTER = re.compile(r"[^\W\d_]")
-_WEB_ADDRESS = re.compile(r"https?://[^\s<>\"]+")
-_AFTER_ADDRESS = ".,;:!?)]}'"
-_BEFORE_ADDRESS = re.compile(r"(?:[\s(\[–—-]|\b(?:source|link|url|via|see|from)\b:?)+\Z", re.IGNORECASE)
-_CLOSED = ".!?…:;,。！？：；，"
-_LISTED = "; "  # between the items of a list
-_DIALOGUE = "\"'“‘«„—–-"
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A paragraph, list item or the like: one clean line of text, under a path of headings.
-
-    `address` is the block's own (a link in it, its page); blocks that are joined keep it where all agree.
-    """
-
-    text: str
-    headings: tuple[str, ...] = ()
-    address: str | None = None
-
-    @classmethod
-    def of(cls, text: str, headings: tuple[str, ...] = (), links: Iterable[str] = ()) -> Block:
-        """A block of clean text; when it has one link in all, among `links` or written out, that is its address.
-
-        An address written at the very end ("Source: https://...") is then taken out of the text.
-        """
-        written = [match.group().rstrip(_AFTER_ADDRESS) for match in _WEB_ADDRESS.finditer(text)]
-        addresses = list(dict.fromkeys([*links, *written]))
-        if len(addresses) != 1 or not (address := address_of(addresses[0])):
-            return cls(text, headings)
-        if len(written) == 1 and text.rstrip(_AFTER_ADDRESS).endswith(address):
-            text = _BEFORE_ADDRESS.sub("", text[: text.rindex(address)]).rstrip(" ,;:")
-        return cls(text, headings, address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +43,9 @@ class Passage:
 
 
 def passages(blocks: Iterable[Block]) -> Iterator[Passage]:
-    """Join scraps with their neighbours in a section, split long blocks at sentence ends, drop what has no words.
-
-    Lazy: holds no more than a few blocks at a time.
-    """
+    """Join scraps with their neighbours, split long blocks at sentence ends, drop what has no words. Lazy."""
     pieces = (
-        Block(piece, block.headings, block.address)
-        for block in _joined(_gathered(blocks))
-        if has_words(block.text)
-        for piece in split(block.text)
+        replace(block, text=piece) for block in joined(blocks) if has_words(block.text) for piece in split(block.text)
     )
     before: Block | None = None
     for piece, after in pairwise(chain(pieces, [None])):
@@ -103,8 +64,8 @@ def has_words(text: str) -> bool:
 
 def opening_words(text: str) -> str:
     """A title made of the text itself: its first sentence if that is short, else its first words and an ellipsis."""
-    first = next(_sentence_ends(text, 0, len(text)), len(text))
-    sentence = text[:first].rstrip()
+    ends = (end for end in _sentence_ends(text, 0, len(text)) if len(text[:end].split()) >= _TITLE_WORDS)
+    sentence = text[: next(ends, len(text))].rstrip()
     if len(sentence) <= _OPENING_WORDS_CHARACTERS:
         return sentence.rstrip(".。 ") or sentence
     return shorten(sentence, _OPENING_WORDS_CHARACTERS)
@@ -150,66 +111,6 @@ def _clause_ends(text: str, start: int, stop: int) -> Iterator[int]:
 
 def _word_ends(text: str, start: int, stop: int) -> Iterator[int]:
     return (match.end() for match in _SPACE.finditer(text, start, stop))
-
-
-def _stands_alone(block: Block) -> bool:
-    """Whether a block is a snippet by itself: long enough, a sentence that is no dialogue, or a list."""
-    text = block.text
-    if len(text) >= SCRAP_CHARACTERS or _LISTED in text:
-        return True
-    return len(text) >= NOTE_CHARACTERS and text[-1] in ".!?…。！？" and text[0] not in _DIALOGUE
-
-
-def _gathered(blocks: Iterable[Block]) -> Iterator[Block]:
-    """The blocks with runs of scraps in the same section made one: short list items, lines of dialogue."""
-    run: Block | None = None
-    for block in blocks:
-        scrap = not _stands_alone(block)
-        fits = run and run.headings == block.headings and len(run.text) + len(block.text) <= JOINED_CHARACTERS
-        if run and scrap and fits:
-            run = _join(run, block, _LISTED)
-            continue
-        if run:
-            yield run
-        run = block if scrap else None
-        if not scrap:
-            yield block
-    if run:
-        yield run
-
-
-def _joined(blocks: Iterable[Block]) -> Iterator[Block]:
-    """The blocks with each scrap joined to the block that it leads up to or, at a section's end, to the one before. A
-    scrap that is alone in its section stays as it is."""
-    before: Block | None = None  # stands alone; held back, as a scrap may follow that ends its section
-    scrap: Block | None = None
-    for block in blocks:
-        if (last := scrap or before) and last.headings != block.headings:
-            yield from _section_end(before, scrap)
-            before = scrap = None
-        whole = _join(scrap, block, ": ") if scrap else block
-        if _stands_alone(whole):
-            if before:
-                yield before
-            before, scrap = whole, None
-        else:
-            scrap = whole
-    yield from _section_end(before, scrap)
-
-
-def _section_end(before: Block | None, scrap: Block | None) -> Iterator[Block]:
-    if before and scrap:
-        yield _join(before, scrap, _LISTED)
-    elif last := before or scrap:
-        yield last
-
-
-def _join(one: Block, other: Block, mark: str) -> Block:
-    """Two blocks as one, with `mark` between them unless the first closes with a mark of its own. It keeps an address
-    that is the only one."""
-    addresses = {address for address in (one.address, other.address) if address}
-    between = " " if one.text[-1] in _CLOSED or one.text[-1] in _DIALOGUE else mark
-    return Block(one.text + between + other.text, one.headings, addresses.pop() if len(addresses) == 1 else None)
 
 
 def _titled(piece: Block, alone: bool) -> Passage:

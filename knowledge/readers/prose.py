@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from knowledge.readers.blocks import Block
 from knowledge.readers.decoding import clean
-from knowledge.readers.passages import Block, has_words
+from knowledge.readers.passages import has_words
 
 BULLET = re.compile(r"\s*(?:[-*+•–—‣▪]|\(?\d{1,3}[.)])\s+(?=\S)")
 SENTENCE_CLOSED = re.compile(r"[.!?…。！？][\"'”’»)\]]*\s*\Z")
@@ -24,7 +25,7 @@ class Paragraph:
 
     lines: tuple[str, ...]
     address: str | None = None
-    is_item: bool = False  # of a list, and so never a heading
+    is_item: bool = False  # of a list or a file of one note a line, and so never a heading
 
 
 def under_headings(paragraphs: Iterable[Paragraph], titles: tuple[str, ...] = ()) -> Iterator[Block]:
@@ -37,11 +38,14 @@ def under_headings(paragraphs: Iterable[Paragraph], titles: tuple[str, ...] = ()
     waiting: list[Block] = []  # short lines of which what follows will tell whether they are a heading
     notes = False  # whether so many came in a row that they are none
     for paragraph in paragraphs:
-        underlined = len(paragraph.lines) == 2 and bool(UNDERLINE.match(paragraph.lines[1]))
+        underlined = _is_underlined(paragraph.lines)
         text = clean(" ".join(paragraph.lines[:1] if underlined else paragraph.lines))
         if not has_words(text):
             continue
-        block = Block(text, path, paragraph.address) if paragraph.address else Block.of(text, path)
+        if paragraph.address:
+            block = Block(text, path, paragraph.address, paragraph.is_item)
+        else:
+            block = Block.of(text, path, is_item=paragraph.is_item)
         if underlined:
             yield from waiting
             path, waiting, notes = (*titles, text), [], False
@@ -57,6 +61,13 @@ def under_headings(paragraphs: Iterable[Paragraph], titles: tuple[str, ...] = ()
             waiting, notes = [], False
             yield replace(block, headings=path)
     yield from waiting
+
+
+def _is_underlined(lines: tuple[str, ...]) -> bool:
+    """Whether these are a heading and a line drawn below it; a rule that ends a paragraph is not as long as that."""
+    return (
+        len(lines) == 2 and bool(UNDERLINE.match(lines[1])) and abs(len(lines[0].strip()) - len(lines[1].strip())) <= 3
+    )
 
 
 def _like_heading(text: str) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import BinaryIO
 
 from knowledge.readers.base import Refusal
@@ -57,12 +57,15 @@ def _paragraphs(lines: list[str]) -> Iterator[Paragraph]:
     for end in range(1, len(lines) + 1):
         if end == len(lines) or each_alone or (is_list and BULLET.match(lines[end])) or UNDERLINE.match(lines[end - 1]):
             first = BULLET.sub("", lines[start], count=1) if is_list else lines[start]
-            yield Paragraph((first, *lines[start + 1 : end]), is_item=is_list)
+            yield Paragraph((first, *lines[start + 1 : end]), is_item=is_list or each_alone)
             start = end
 
 
 def _one_note_a_line(lines: list[str]) -> bool:
-    if len(lines) < 2:
-        return False
+    """Whether each line says something by itself, rather than being a part of a wrapped paragraph."""
+    longest = max(map(len, lines), default=0)
+    # Where a paragraph is wrapped, the next line's first word would not have fitted on this one.
+    wrapped = all(len(line) + 1 + len(after.split(None, 1)[0]) > longest for line, after in pairwise(lines))
     complete = sum(bool(SENTENCE_CLOSED.search(line)) for line in lines)
-    return complete >= 0.8 * len(lines) or statistics.median(map(len, lines)) > _UNWRAPPED_LINE_CHARACTERS
+    whole = complete >= 0.8 * len(lines) or longest > _UNWRAPPED_LINE_CHARACTERS
+    return whole and (not wrapped or longest > _UNWRAPPED_LINE_CHARACTERS)

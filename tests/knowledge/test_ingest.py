@@ -318,6 +318,22 @@ def test_events_tell_of_each_file_and_of_each_batch_once_it_is_stored(library: L
     ]
 
 
+def test_progress_may_stop_an_ingest_and_the_same_ingest_goes_on(library: Library, notes: Path) -> None:
+    (notes / "a.csv").write_text("text\n" + "".join(f"Note number {word} of many.\n" for word in range(3 * BATCH)))
+
+    class Cancelled(Exception):
+        pass
+
+    def cancel(event: Event) -> None:
+        if isinstance(event, BatchStored):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        ingest(library.store, library.embedder, library.collection, [notes], cancel)
+    assert library.store.count(library.collection) == BATCH
+    assert numbers(library.ingest(notes)) == (3 * BATCH, 2 * BATCH, BATCH, 0)
+
+
 # A full disk
 
 
