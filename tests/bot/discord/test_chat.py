@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from bot.cogs import live
+from bot.language.base import Continuation, Piece
 from bot.language.base import Message as Turn
 from bot.language.embedded import embedded_model
 from bot.language.errors import ModelTimeout
 from tests.bot.discord.conftest import Stage
-from tests.bot.discord.models import HeldModel
+from tests.bot.fakes import ScriptedModel
 from tests.discord_server import Message
 from tests.discord_server.fixtures import eventually
 
@@ -40,6 +43,39 @@ def at(stage: Stage, text: str) -> str:
 def replies(stage: Stage, channel: object = None) -> list[Message]:
     where = channel or stage.general
     return [one for one in where.messages.values() if one.author is stage.server.bot]  # type: ignore[attr-defined]
+
+
+class PausedModel(ScriptedModel):
+    """Writes `free` words, then waits until `release()`; `fault`, where given, is raised instead."""
+
+    def __init__(self, free: int = 0, fault: Exception | None = None) -> None:
+        super().__init__(lambda messages, seed: REPLY)
+        self.free = free
+        self.fault = fault
+        self.begun = 0
+        self.at_once = 0
+        self._released = asyncio.Event()
+
+    def release(self) -> None:
+        self._released.set()
+
+    async def stream(
+        self, shared: Sequence[Turn], continuations: Sequence[Continuation]
+    ) -> AsyncGenerator[Piece, None]:
+        self.begun += 1
+        self.at_once += 1
+        written = 0
+        try:
+            async with aclosing(super().stream(shared, continuations)) as pieces:
+                async for piece in pieces:
+                    if written == self.free:
+                        if self.fault is not None:
+                            raise self.fault
+                        await self._released.wait()
+                    written += 1
+                    yield piece
+        finally:
+            self.at_once -= 1
 
 
 class TestWhoIsAnswered:
@@ -125,6 +161,7 @@ class TestWhoIsAnswered:
         await stage.alice.slash(stage.general, "chat")
         thread = await eventually(lambda: next(iter(stage.home.threads.values()), None))
         await stage.alice.sees(thread, "Mention me in each message")
+        await stage.alice.sees(stage.general, "Let's talk in")
 
     async def test_a_conversation_about_a_board_takes_its_words_along(self, stage: Stage) -> None:
         stage.model.script = lambda messages, seed: REPLY
@@ -180,7 +217,7 @@ class TestStreaming:
         self, stage: Stage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(live, "PACE", 0.3)
-        model = stage.model = HeldModel(free=8)
+        model = stage.model = PausedModel(free=8)
         model.script = lambda messages, seed: " ".join(f"word{n}" for n in range(400)) + " [1]."
         await stage.restart()
         await stage.alice.says(stage.general, at(stage, "a harbour clock"))
@@ -220,10 +257,10 @@ class TestStreaming:
         await stage.alice.says(stage.general, at(stage, "a harbour clock"))
         answer = await stage.alice.sees(stage.general, "no spark used")
         assert not answer.pings and not answer.previews and "[9]" not in answer.content
-        assert "](https" not in answer.content and "\\<@" in answer.content
+        assert "see [this\\](https\\://evil.example)" in answer.content and "\\<@" in answer.content
 
     async def test_a_message_that_is_deleted_while_it_is_answered_gets_no_answer(self, stage: Stage) -> None:
-        model = stage.model = HeldModel()
+        model = stage.model = PausedModel()
         await stage.restart()
         asked = await stage.alice.says(stage.general, at(stage, "a harbour clock"))
         await eventually(lambda: model.begun)
@@ -247,8 +284,7 @@ class TestTrouble:
         assert "These sparks need no model" in answer.content and "\n[1] " in answer.content
 
     async def test_when_it_fails_half_way_what_was_said_stays(self, stage: Stage) -> None:
-        stage.model = HeldModel(free=12, fault=ModelTimeout("The language model took too long."))
-        stage.model.script = lambda messages, seed: REPLY
+        stage.model = PausedModel(free=12, fault=ModelTimeout("The language model took too long."))
         await stage.restart()
         await stage.alice.says(stage.general, at(stage, "a harbour clock"))
         answer = await stage.alice.sees(stage.general, "It ended there")
@@ -260,7 +296,7 @@ class TestTrouble:
         assert "[1] " in (await stage.alice.sees(stage.general, "no words for that")).content
 
     async def test_whoever_asks_too_much_at_once_is_told_kindly(self, stage: Stage) -> None:
-        model = stage.model = HeldModel()
+        model = stage.model = PausedModel()
         await stage.restart(each_person=1)
         await stage.alice.says(stage.general, at(stage, "one"))
         await eventually(lambda: model.begun)
@@ -271,7 +307,7 @@ class TestTrouble:
     async def test_an_answer_that_is_deleted_while_it_streams_stops_the_model(
         self, stage: Stage, caplog: pytest.LogCaptureFixture
     ) -> None:
-        model = stage.model = HeldModel(free=12)
+        model = stage.model = PausedModel(free=12)
         model.script = lambda messages, seed: "word " * 100
         await stage.restart()
         await stage.alice.says(stage.general, at(stage, "a harbour clock"))
@@ -283,8 +319,7 @@ class TestTrouble:
         await eventually(lambda: not list(stage.bot.at_work))
 
     async def test_errors_of_discord_in_mid_edit_cost_nothing(self, stage: Stage) -> None:
-        model = stage.model = HeldModel(free=12)
-        model.script = lambda messages, seed: REPLY
+        model = stage.model = PausedModel(free=12)
         await stage.restart()
         await stage.alice.says(stage.general, at(stage, "a harbour clock"))
         await stage.alice.sees(stage.general, "Hang a bell")
@@ -294,7 +329,7 @@ class TestTrouble:
         assert REPLY in (await stage.alice.sees(stage.general, "-# [1]", within=10)).content
 
     async def test_a_channel_that_is_closed_meanwhile_harms_nobody(self, stage: Stage) -> None:
-        model = stage.model = HeldModel()
+        model = stage.model = PausedModel()
         await stage.restart()
         await stage.alice.says(stage.general, at(stage, "a harbour clock"))
         await eventually(lambda: model.begun)
@@ -311,7 +346,7 @@ class TestTrouble:
         await stage.alice.deletes(asked)
         await stage.alice.says(stage.general, "darker", reply_to=last)
         await stage.alice.sees(stage.general, "-# [1]", after=last)
-        assert [turn.text for turn in stage.model.asked[-1][1:-1]][-2:] == ["smaller", REPLY]
+        assert [turn.text for turn in stage.model.asked[-1][1:-1]] == [f"{REPLY} smaller", REPLY]
 
 
 async def test_the_real_model_answers_in_a_conversation(stage: Stage, models_dir: Path) -> None:
