@@ -24,6 +24,8 @@ An example::
             await alice.sees(ideas, "1 vote")        # or a function of a Message; a failure shows all there was
             assert len(board.revisions) > 2          # each with its time and text: the pace of edits
 
+``example.py`` holds a small bot with a command of every kind.
+
 **Pointing a client at it.** ``with server.addressed(): ...`` (the fixture does it) sets the two public class attributes
 that discord.py reads its addresses from::
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,12 +23,16 @@ ANY_LINK = re.compile(r"https?://[^\s<>)\]]+")
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that somebody attaches."""
+    """A file that somebody attaches. Its type follows from the ending of its name, as on Discord."""
 
     name: str
     data: bytes
-    content_type: str = "application/octet-stream"
     description: str | None = None
+
+    @property
+    def content_type(self) -> str:
+        kind = mimetypes.guess_type(self.name)[0] or "application/octet-stream"
+        return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
 
 
 @dataclass(eq=False)
@@ -157,6 +162,16 @@ class Message:
         """Everything that can be read in the message, without the labels of its buttons."""
         return "\n".join(self._texts())
 
+    @property
+    def mentioning_text(self) -> str:
+        """The text in which mentions count: not that of embeds."""
+        return "\n".join([self.content, *self._displays()])
+
+    def _displays(self) -> Iterator[str]:
+        for _, component in walk(self.components):
+            if component["type"] == TEXT_DISPLAY:
+                yield component["content"]
+
     def _texts(self) -> Iterator[str]:
         if self.content:
             yield self.content
@@ -165,9 +180,7 @@ class Message:
             yield from (f"{one['name']}\n{one['value']}" for one in embed.get("fields", []))
             if embed.get("footer"):
                 yield embed["footer"]["text"]
-        for _, component in walk(self.components):
-            if component["type"] == TEXT_DISPLAY:
-                yield component["content"]
+        yield from self._displays()
 
     @property
     def buttons(self) -> list[Button]:

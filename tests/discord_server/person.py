@@ -76,8 +76,6 @@ class Person:
             attachments=[store(upload) for upload in files],
             allowed_mentions={"parse": ["users", "roles", "everyone"], "replied_user": ping},
         )
-        for attachment, upload in zip(draft.attachments, files, strict=True):
-            attachment.description = upload.description
         return posting.post(self._server, channel, self.user, draft, reply_to=reply_to)
 
     async def edits(self, message: Message, text: str) -> Message:
@@ -214,7 +212,8 @@ class Person:
         """Fill in a modal, by label or custom id, and submit it."""
         form = modal.modal if isinstance(modal, Interaction) else modal
         if form is None or form.closed or form.opened_by.user is not self.user:
-            raise Refused(f"no modal is open before {self.name}")
+            why = f": {modal.describe()}" if isinstance(modal, Interaction) else ""
+            raise Refused(f"no modal is open before {self.name}{why}")
         opener = form.opened_by
         resolved = Resolved(self._server, opener.channel)
         data = filled(form, values, resolved, self.user)

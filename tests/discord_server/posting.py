@@ -48,7 +48,9 @@ def post(
         application_id=world.bot.id if interaction is not None else None,
     )
     if visible_to is None:
-        message.pings = pings_of(message.text, channel, author, draft.allowed_mentions, reply_to, world.users)
+        message.pings = pings_of(
+            message.mentioning_text, channel, author, draft.allowed_mentions, reply_to, world.users
+        )
     _place(world, message)
     return message
 

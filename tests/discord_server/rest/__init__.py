@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import mimetypes
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -160,7 +159,7 @@ async def _read(request: web.Request) -> tuple[Any, dict[int, Upload]]:
             data = bytes(await part.read())
             if len(data) > MAX_FILE:
                 raise ApiError(413, 40005, "Request entity too large")
-            files[int(numbered[1])] = Upload(part.filename or "unnamed", data, _content_type(part.filename or ""))
+            files[int(numbered[1])] = Upload(part.filename or "unnamed", data)
         elif part.name == "payload_json":
             body = _json(await part.text())
     return body, files
@@ -171,9 +170,3 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         raise ApiError(400, 50109, "The request body contains invalid JSON.") from None
-
-
-def _content_type(name: str) -> str:
-    """Discord finds the type by the name's ending, whatever the sender said."""
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
