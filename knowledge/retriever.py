@@ -172,8 +172,9 @@ def _rows_of(survey: Survey, ids: Iterable[int]) -> Ids:
 
 
 def _draw_near(survey: Survey, rows: Ids, wanted: int) -> list[int]:
-    """From `rows`, best first: the best, unless they are too much alike."""
-    rows = rows[: 2 * wanted + 2]
+    """From `rows`, best first: the best, unless they are too much alike. Those that only share words come last."""
+    inside = np.isin(rows, survey.rows(Band.NEAR)) | ~survey.sampled[rows]
+    rows = np.concatenate([rows[inside], rows[~inside]])[: 2 * wanted + 2]
     return draw(survey, rows, wanted, np.linspace(1, 0, len(rows), dtype=np.float32), variety=0.3)
 
 

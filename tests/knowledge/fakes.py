@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ class HashEmbedder:
             progress(len(texts), len(texts))
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
+    @cache  # noqa: B019 (a handful of fakes, and they end with the tests)
     def _direction(self, word: str) -> NDArray[np.float32]:
         digest = hashlib.sha256(f"{self.name}:{word}".encode("utf-8", "replace")).digest()
         seed = np.frombuffer(digest, np.uint32)
