@@ -1,4 +1,4 @@
-"""The engine against plain transformers, and against itself: what runs beside a request must not show in its answers."""
+"""The engine against plain transformers, and against itself: what runs beside a request must not show in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Local models through the public door: streaming, seeds, neighbours, cancelling, time-outs, and what cannot be loaded."""
+"""Local models through the public door: streaming, seeds, neighbours, cancelling, time-outs, what cannot be loaded."""
 
 from __future__ import annotations
 

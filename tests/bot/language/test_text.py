@@ -52,7 +52,9 @@ def test_pieces_add_up_and_hold_whole_characters_only(text):
 
 
 @settings(deadline=None)
-@given(st.text(alphabet="ab\n#é", max_size=30), st.lists(st.text(alphabet="ab\n#é", min_size=1, max_size=4), max_size=3))
+@given(
+    st.text(alphabet="ab\n#é", max_size=30), st.lists(st.text(alphabet="ab\n#é", min_size=1, max_size=4), max_size=3)
+)
 def test_text_ends_before_the_first_stop_string(text, stop):
     pieces, stopped = stream(tokenizer().encode(text, add_special_tokens=False), stop)
     assert "".join(pieces) == cut(text, stop)

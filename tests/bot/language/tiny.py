@@ -1,4 +1,4 @@
-"""Small language models with random weights, of several families, and a tokenizer whose every token is one byte."""
+"""Small language models with random weights, of several families, and a tokenizer with a token for each byte."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-SPECIAL = ["<|im_start|>", "<|im_end|>"]
+SPECIAL = ["<|im_end|>", "<|im_start|>"]
+END = 257
 FAMILIES = ["llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "smollm3"]
 
 
 def tokenizer() -> Any:
-    """A byte-level tokenizer with ids 0 to 255 for bytes in the order of the byte-level alphabet, then SPECIAL."""
+    """A byte-level tokenizer: a token for each byte, one for "th", and SPECIAL."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    raw = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
+    vocabulary = {token: i for i, token in enumerate([*letters, "th"])}
+    raw = Tokenizer(models.BPE(vocab=vocabulary, merges=[("t", "h")]))
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
     wrapped = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<|im_end|>", pad_token="<|im_end|>")
-    wrapped.add_special_tokens({"additional_special_tokens": SPECIAL[:1]})
+    wrapped.add_special_tokens({"additional_special_tokens": SPECIAL[1:]})
     wrapped.chat_template = CHATML
     return wrapped
 
@@ -40,7 +42,7 @@ def config(family: str, **changes: Any) -> Any:
     from transformers import AutoConfig
 
     values = {
-        "vocab_size": 258,
+        "vocab_size": 259,
         "hidden_size": 32,
         "intermediate_size": 48,
         "num_hidden_layers": 3,
@@ -51,7 +53,7 @@ def config(family: str, **changes: Any) -> Any:
         "initializer_range": 0.3,  # wide, so that the random model has opinions
         "pad_token_id": None,
         "bos_token_id": None,
-        "eos_token_id": 256,
+        "eos_token_id": END,
     }
     if family in {"gemma2", "gemma3_text", "mistral"}:
         values["sliding_window"] = 24
@@ -72,7 +74,7 @@ def loaded(family: str, **changes: Any) -> Loaded:
     """The model as loading.load would return it."""
     import torch
 
-    return Loaded(model(family, **changes), ChatTemplate(tokenizer()), torch.device("cpu"), 1024, frozenset({256}))
+    return Loaded(model(family, **changes), ChatTemplate(tokenizer()), torch.device("cpu"), 1024, frozenset({END}))
 
 
 def save(folder: Path, family: str = "llama", **changes: Any) -> Path:
@@ -104,9 +106,7 @@ class Told:
                 self.last[piece.index] = piece
 
 
-def request(
-    loaded: Loaded, shared: Sequence[Message], continuations: Sequence[Continuation]
-) -> tuple[Request, Told]:
+def request(loaded: Loaded, shared: Sequence[Message], continuations: Sequence[Continuation]) -> tuple[Request, Told]:
     """A request ready for an engine, and the place where its answers gather."""
     told = Told()
     return make_request(loaded.template, shared, continuations, loaded.window, told, threading.Event()), told
