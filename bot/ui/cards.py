@@ -14,7 +14,7 @@ from knowledge.types import Hit
 
 def note(text: str) -> Page:
     """One line."""
-    return page(plain(text, 1500))
+    return page(plain(text, 1500) or "…")
 
 
 def outline_page(entry: Entry, steps: Sequence[str]) -> Page:

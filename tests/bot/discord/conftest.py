@@ -7,8 +7,8 @@ cogs, the studio, the library with the starter collection. Feature files add cog
         answer = await stage.alice.slash(stage.general, "brainstorm", brief="a tea shop")
         board = await stage.alice.sees(stage.general, "Machine-made")
 
-`stage.restart()` stops the bot and starts it anew on the same data folder. `stage.model.script` may be replaced; tests
-that need another setting call `await stage.restart(at_once=1)`.
+`stage.restart()` stops the bot and starts it anew on the same data folder; tests that need another setting call
+`await stage.restart(at_once=1)`. A module with a fixture `model` of its own has the bot with that model.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from bot.client import Kindling
 from bot.cogs import live
 from bot.services import Services, open_services
 from bot.settings import Settings
+from tests.bot.discord.models import grounded_idea
 from tests.bot.fakes import ScriptedModel
 from tests.discord_server import DiscordServer, discord_server_fixture, running
 from tests.knowledge.fakes import HashEmbedder
@@ -37,10 +38,10 @@ FAST = 0.05  # seconds between two edits of one message, so that tests do not wa
 class Stage:
     """One local Discord with the bot on it: the server `home`, its channel `general`, and the people alice and bob."""
 
-    def __init__(self, server: DiscordServer, data_dir: Path) -> None:
+    def __init__(self, server: DiscordServer, data_dir: Path, model: Any) -> None:
         self.server = server
         self.data_dir = data_dir
-        self.model: Any = ScriptedModel()
+        self.model = model
         self.home = server.guild("Home")
         self.general = next(iter(self.home.channels.values()))
         self.alice = server.member("alice", self.home)
@@ -98,11 +99,17 @@ def fast_edits(monkeypatch: pytest.MonkeyPatch, discord_server: DiscordServer) -
 
 
 @pytest.fixture
+async def model() -> Any:
+    """The language model; a test module may have its own."""
+    return ScriptedModel(grounded_idea)
+
+
+@pytest.fixture
 async def stage(
-    discord_server: DiscordServer, data_dir: Path, fast_edits: None, caplog: pytest.LogCaptureFixture
+    discord_server: DiscordServer, data_dir: Path, model: Any, fast_edits: None, caplog: pytest.LogCaptureFixture
 ) -> AsyncIterator[Stage]:
     """The bot, connected. When the test ends, nothing may have been logged as an error (`caplog.clear()` forgives)."""
-    stage = Stage(discord_server, data_dir)
+    stage = Stage(discord_server, data_dir, model)
     await stage.start()
     try:
         yield stage

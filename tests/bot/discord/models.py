@@ -17,7 +17,9 @@ def grounded_idea(messages: Sequence[Message], seed: int) -> str:
     brief = _long_words(asked.partition("Brief: ")[2].partition("\n")[0])[:3]
     drawn = random.Random(seed).sample(NOUNS, k=4)
     words = " ".join([drawn[2], *spark, drawn[0], *brief, *drawn])
-    return f"Title: The {drawn[0]} and the {drawn[1]}\nIdea: {words}.\nFirst step: Draw the {drawn[0]} and show it round."
+    return (
+        f"Title: The {drawn[0]} and the {drawn[1]}\nIdea: {words}.\nFirst step: Draw the {drawn[0]} and show it round."
+    )
 
 
 def _long_words(text: str) -> list[str]:

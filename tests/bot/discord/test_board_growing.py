@@ -100,7 +100,9 @@ async def test_twenty_ideas_go_on_in_further_messages(stage: Stage) -> None:
     numbers = [int(title.split(".")[0]) for board in boards for title in ideas_on(board)]
     assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) > 10
     assert len(boards) >= 3
-    assert [sum(button.label == "More" for button in board.buttons) for board in boards] == [0] * (len(boards) - 1) + [1]
+    assert [sum(button.label == "More" for button in board.buttons) for board in boards] == [0] * (len(boards) - 1) + [
+        1
+    ]
 
 
 async def test_edits_keep_the_pace_of_one_in_1_2_seconds(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What every button, select and form of a board does, before and after a restart of the bot."""
+"""What every button, select and form of a board does, on a board that was made before the bot was restarted."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ def told(messages, seed):  # type: ignore[no-untyped-def]
     return OUTLINE if "Outline it" in messages[-1].text else grounded_idea(messages, seed)
 
 
-@pytest.fixture(params=["running on", "restarted"])
-async def board(request: pytest.FixtureRequest, stage: Stage) -> Message:
-    """A finished board of three ideas; in half of the cases the bot was restarted after it was made."""
-    stage.model = ScriptedModel(told)
-    await stage.restart()
+@pytest.fixture
+async def model() -> ScriptedModel:
+    return ScriptedModel(told)
+
+
+@pytest.fixture
+async def board(stage: Stage) -> Message:
+    """A finished board of three ideas that the bot has forgotten: it was restarted after it was made."""
     answer = await stage.alice.slash(stage.general, "brainstorm", brief=BRIEF, count=3)
     await stage.alice.sees(stage.general, "Machine-made")
-    if request.param == "restarted":
-        await stage.restart()
+    await stage.restart()
     return answer.response
 
 
