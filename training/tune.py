@@ -37,7 +37,8 @@ def main(
     replay_share: Annotated[float, typer.Option(min=0, max=1, help="How much of the replayed files to mix in.")] = 0.3,
     other_tasks: Annotated[float, typer.Option(min=0, max=1, help="How much of what is no brainstorm to take.")] = 1.0,
     held_out: Annotated[float, typer.Option(min=0.01, max=0.5, help="Share of the briefs to hold out.")] = 0.05,
-    start: Annotated[Path | None, typer.Option(help="An adapter to go on from.")] = None,
+    checked: Annotated[int, typer.Option(min=1, help="Held-out examples to measure on, at most.")] = 60,
+    go_on_from: Annotated[Path | None, typer.Option(help="A folder with an adapter to start with.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the adapter.")] = ADAPTER,
     checkpoints: Annotated[Path, typer.Option(help="Folder to resume from.")] = Path(".cache/training"),
     dev: Annotated[Path, typer.Option(help="Briefs that no example may be near to.")] = DEV_BRIEFS,
@@ -71,14 +72,15 @@ def main(
         draw = random.Random(seed)
         learn = _thinned(learn, other_tasks, draw) + draw.sample(again, round(len(again) * replay_share))
         check = _thinned([*check, *old_check], other_tasks, draw)
+        check = draw.sample(check, min(checked, len(check)))
         _say(
             f"{len(learn)} examples to learn from, {len(check)} held out, "
             f"{len(leaked) + len(old_leaked)} dropped as near a dev brief"
         )
         tokenizer, model = _base(device)
         model = adapter.attach(model, recipe.rank, recipe.alpha, seed)
-        if start:
-            adapter.load(model, start)
+        if go_on_from:
+            adapter.load(model, go_on_from)
         outcome = train(model, _encoded(learn, tokenizer), _encoded(check, tokenizer), recipe, checkpoints, _say)
     except KindlingError as error:
         typer.echo(str(error), err=True)
