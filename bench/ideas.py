@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT))  # run as a script, Python would look for `bench` 
 from bench.ideation import anchors, ours, table  # noqa: E402
 from bench.ideation.anchors import Run, Shelf  # noqa: E402
 from bench.ideation.referee import UntunedReferee, untuned  # noqa: E402
+from bench.ideation.remembered import Remembered  # noqa: E402
 from bench.yardstick import Yardstick  # noqa: E402
 from bot.ideation.types import Technique  # noqa: E402
 from bot.language.base import LanguageModel  # noqa: E402
@@ -92,18 +93,21 @@ def main(
 async def _measure(
     all_briefs: Sequence[str], asked: Sequence[str], model_name: str, seeds: int, count: int, systems: Sequence[str]
 ) -> list[table.Entry]:
-    from rich.progress import Progress, TimeElapsedColumn, TimeRemainingColumn
+    from rich.console import Console
+    from rich.progress import Progress, TimeElapsedColumn
 
     real = read_settings().model_copy(update={"model": model_name})
     models = real.data_dir / "models"
     settings = real.model_copy(update={"data_dir": real.data_dir / "bench"})
-    embedder = SentenceTransformerEmbedder(settings.embedder)
+    embedder = Remembered(SentenceTransformerEmbedder(settings.embedder), settings.data_dir / "vectors")
     snippets = library_texts()
     shelf = Shelf(snippets, embedder.embed(snippets), embedder.embed)
     yardstick = Yardstick(embedder.embed, UntunedReferee(models), all_briefs, snippets, training_bodies())
+    embedder.save()
     entries: list[table.Entry] = []
     language_model = make_model(real)
-    with Progress(*Progress.get_default_columns()[:-1], TimeElapsedColumn(), TimeRemainingColumn()) as progress:
+    columns = (*Progress.get_default_columns(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("ideas", total=len(asked) * seeds * len(systems))
         async with open_services(settings, model=language_model) as services:
             makers = _makers(services, language_model, shelf, count)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
+
+from bot.language.embedded import MODEL
 
 WEIGHTS = "adapter_model.safetensors"
 
@@ -48,4 +51,9 @@ def save(model: Any, state: dict[str, Any], folder: Path) -> None:
     save_file({name: tensor.to(torch.bfloat16) for name, tensor in state.items()}, folder / WEIGHTS, {"format": "pt"})
     config = model.peft_config["default"]
     config.inference_mode = True
+    config.base_model_name_or_path = MODEL  # not the folder of whoever trained it
     config.save_pretrained(folder)
+    path = folder / "adapter_config.json"
+    told = json.loads(path.read_text(encoding="utf-8"))
+    told["target_modules"] = sorted(told["target_modules"])  # a set, in whose order the file would differ every time
+    path.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n", encoding="utf-8")
