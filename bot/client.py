@@ -287,6 +287,21 @@ def point_at(settings: Settings) -> None:
         vars(discord.client)["DiscordWebSocket"] = UncompressedWebSocket
 
 
+class OneLine(logging.Filter):
+    """Makes one line of what discord.py logs about every lost connection: it comes back by itself."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Take trace and alarm out of it."""
+        if record.msg.startswith("Attempting a reconnect"):
+            cause = record.exc_info[1] if record.exc_info else None
+            record.msg = f"the connection to Discord was lost ({cause!r}). {record.msg}"
+            record.exc_info, record.levelno, record.levelname = None, logging.WARNING, "WARNING"
+        return True
+
+
+logging.getLogger("discord.client").addFilter(OneLine())
+
+
 def _read(path: Path) -> str | None:
     return path.read_text() if path.is_file() else None
 

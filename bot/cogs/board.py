@@ -74,6 +74,13 @@ class OutdatedPress(ui.DynamicItem[ui.Item[Any]], template=OUTDATED):
         await tell(interaction, "That button is from another version of Kindling: /ideas list shows your ideas.")
 
 
+class Pressing:
+    """A press that is being answered. It can't be ended early, but a shutdown waits for it a while."""
+
+    def stop(self) -> None:
+        """Nothing: what takes long in it is a board, which has a stop of its own."""
+
+
 class Boards(commands.Cog):
     """What every button, select and form of a board does."""
 
@@ -117,10 +124,11 @@ class Boards(commands.Cog):
         if what is None:
             return
         verb, target = what
-        try:
-            await self._answers[verb](interaction, target)
-        except Exception as error:  # discord.py would only log it; the person is told
-            await refuse(interaction, error)
+        with self.bot.at_work.doing(Pressing()):
+            try:
+                await self._answers[verb](interaction, target)
+            except Exception as error:  # discord.py would only log it; the person is told
+                await refuse(interaction, error)
 
     # --- one idea ----------------------------------------------------------------------------------------------------
 
@@ -144,13 +152,15 @@ class Boards(commands.Cog):
 
     async def _recount(self, studio: Studio, interaction: discord.Interaction, space: str) -> None:
         """Show the counts of now on the message that was pressed: many presses at once make few edits."""
-        message = interaction.message
+        message: discord.Message | None = interaction.message
         assert message is not None
         entries = await studio.entries(space, targets(message, Verb.VOTE))
         for board in self.bot.at_work:
             if isinstance(board, GrowingBoard) and message.id in board.message_ids:
                 board.recount(entries)
                 return
+        if targets(message, Verb.STOP):  # pressed while it grew, answered when it is finished: look at it anew
+            message = await interaction.original_response()
         live = self._live_message(interaction, message)
         live.show(lambda: {"view": recounted(message, {entry.idea.id: entry for entry in entries})})
         await live.land()

@@ -194,7 +194,7 @@ class GrowingBoard:
     def _show(self, *, urgent: bool = True, **changes: Any) -> None:
         """Change the board, and let its messages follow at their pace."""
         self._board = replace(self._board, **changes)
-        if "status" not in changes:
+        if self._board.run_id is not None:  # its end has a status of its own
             self._board = replace(self._board, status=self._status())
         if not self._messages:
             return  # not answered yet: the answer shows it

@@ -20,12 +20,11 @@ PACE = 1.2  # seconds between two edits of one message
 LEISURE = 10.0  # seconds between two edits that only tell a place in the queue: many messages wait at the same time
 TRIES = 3  # of the last state, beyond discord.py's own five
 
-_TOKEN_GONE = {50027, 10015}  # invalid webhook token, unknown webhook
+NOBODY = discord.AllowedMentions.none()
+TOKEN_GONE = {50027, 10015}  # Discord's codes for an interaction's token that it knows no more
 _ARCHIVED = 50083
 _FINAL = {400, 401, 403, 404}
 Fields = dict[str, Any]  # what a message is sent or edited with: a view, or a content
-
-NOBODY = discord.AllowedMentions.none()
 
 
 class Gone(Exception):
@@ -137,7 +136,7 @@ class InteractionMessage:
                     await self._by_token(fields)
                     return
                 except discord.HTTPException as error:
-                    if error.code not in _TOKEN_GONE:
+                    if error.code not in TOKEN_GONE:
                         raise
             self._token = False
             try:

@@ -9,6 +9,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.cogs.live import NOBODY, TOKEN_GONE
 from bot.language.errors import LanguageError
 from knowledge.errors import KindlingError
 
@@ -41,12 +42,26 @@ async def refuse(interaction: discord.Interaction, error: BaseException) -> None
 
 
 async def tell(interaction: discord.Interaction, line: str) -> None:
-    """One line that only the person sees, whether or not the interaction has been answered."""
+    """One line that only the person sees, whether or not the interaction has been answered.
+
+    When its 15 minutes are over, the line comes as a direct message.
+    """
     try:
-        nobody = discord.AllowedMentions.none()
-        if interaction.response.is_done():
-            await interaction.followup.send(line, ephemeral=True, allowed_mentions=nobody)
-        else:
-            await interaction.response.send_message(line, ephemeral=True, allowed_mentions=nobody)
-    except (discord.HTTPException, OSError) as failure:
+        if interaction.is_expired() or not await _answered(interaction, line):
+            await interaction.user.send(line, allowed_mentions=NOBODY)
+    except (discord.HTTPException, OSError, RuntimeError) as failure:  # RuntimeError: the bot has been closed meanwhile
         log.warning("could not tell %s: %s", interaction.user.id, failure)
+
+
+async def _answered(interaction: discord.Interaction, line: str) -> bool:
+    """Answer by the interaction's token; False when Discord knows the token no more."""
+    try:
+        if interaction.response.is_done():
+            await interaction.followup.send(line, ephemeral=True, allowed_mentions=NOBODY)
+        else:
+            await interaction.response.send_message(line, ephemeral=True, allowed_mentions=NOBODY)
+    except discord.HTTPException as error:
+        if error.code not in TOKEN_GONE:
+            raise
+        return False
+    return True
