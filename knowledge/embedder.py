@@ -56,12 +56,12 @@ class SentenceTransformerEmbedder:
         dimension: the length of a vector.
     """
 
-    def __init__(self, model: str | Path = EMBEDDED, device: str | None = None, batch_size: int = 32) -> None:
+    def __init__(self, name_or_folder: str | Path = EMBEDDED, device: str | None = None, batch_size: int = 32) -> None:
         """Load a model: some seconds the first time in a process.
 
         Args:
-            model: "embedded" for the weights that come in a package, a folder, or a name on the hub. Only a name may
-                make the hub be asked, and only when the model is not in its cache.
+            name_or_folder: "embedded" for the weights that come in a package, a folder, or a name on the hub. Only a
+                name may make the hub be asked, and only when the model is not in its cache.
             device: as PyTorch names it ("cpu", "cuda"); None takes the best there is.
             batch_size: how many texts go through the model at once.
 
@@ -69,18 +69,21 @@ class SentenceTransformerEmbedder:
             EmbedderError: it is missing, damaged, unreachable or too large for the memory.
         """
         self._batch_size = batch_size
-        if str(model) == EMBEDDED:
+        if str(name_or_folder) == EMBEDDED:
             folder = _package_folder()
             self._model = _load(str(folder), device, local=True)
             self.name = f"all-MiniLM-L6-v2@{_PACKAGE_SHA256[:8]}"
-        elif Path(model).expanduser().is_dir():
-            folder = Path(model).expanduser().resolve()
+        elif Path(name_or_folder).expanduser().is_dir():
+            folder = Path(name_or_folder).expanduser().resolve()
             self._model = _load(str(folder), device, local=True)
             self.name = f"{folder.name}@{_fingerprint(folder)}"
-        elif isinstance(model, Path) or model.startswith(("/", ".", "~")):
-            raise EmbedderError(f"no embedder in the folder {model}; give an existing folder, or a name on the hub")
+        elif isinstance(name_or_folder, Path) or name_or_folder.startswith(("/", ".", "~")):
+            raise EmbedderError(
+                f"no embedder in the folder {name_or_folder}; give an existing folder, or a name on the hub"
+            )
         else:
-            name = model if "/" in model else f"sentence-transformers/{model}"  # where bare names have always been
+            # Where names without an owner have always been.
+            name = name_or_folder if "/" in name_or_folder else f"sentence-transformers/{name_or_folder}"
             self._model = _load_by_name(name, device)
             self.name = f"{name}@{_commit(self._model)}"
         self.dimension = int(self._model.get_embedding_dimension() or 0)

@@ -11,6 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -104,15 +105,18 @@ class Index:
         wanted = self._source.vector_ids(self._collection, self._embedder)
         gone = np.setdiff1d(self.ids, wanted, assume_unique=True)
         fresh = np.setdiff1d(wanted, self.ids, assume_unique=True)
-        with threads(self._build_threads):
-            if self._nearest.suits(len(wanted), self._exact_limit):
-                if len(gone):
-                    self._nearest.remove(gone)
-                for ids, vectors in self._fetched(fresh):
-                    self._nearest.add(ids, vectors)
-            else:
-                self._nearest = self._built(wanted)
-        self.ids = np.sort(self._nearest.ids())
+        try:
+            with threads(self._build_threads):
+                if self._nearest.suits(len(wanted), self._exact_limit):
+                    if len(gone):
+                        self._nearest.remove(gone)
+                    for ids, vectors in self._fetched(fresh):
+                        self._nearest.add(ids, vectors)
+                else:
+                    self._nearest = self._built(wanted)
+        finally:
+            # Also when the store fails half-way: the next time goes on from what is really held.
+            self.ids = np.sort(self._nearest.ids())
         self._revision = revision
         self._unsaved += len(gone) + len(fresh)
         # What was deleted shall not live on in the file. Additions wait until they are worth writing all of it.
@@ -255,9 +259,11 @@ class Indexes:
     def _sweep(self) -> None:
         """Delete the files of collections that are gone, and what killed writers left behind."""
         kept = {self._source.key(collection) for collection in self._source.collections()}
-        for path in self._folder.glob(f"*{indexfile.SUFFIX}"):
-            if path.stem not in kept:
-                path.unlink(missing_ok=True)
-        for path in self._folder.glob(f"*{indexfile.TEMPORARY_SUFFIX}"):
-            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                path.unlink(missing_ok=True)
+        # Tidying up is worth no error: another process may be at it, or the folder not be ours to write.
+        with suppress(OSError):
+            for path in self._folder.glob(f"*{indexfile.SUFFIX}"):
+                if path.stem not in kept:
+                    path.unlink()
+            for path in self._folder.glob(f"*{indexfile.TEMPORARY_SUFFIX}"):
+                if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                    path.unlink()

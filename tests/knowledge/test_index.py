@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from numpy.typing import NDArray
 
 from knowledge import indexfile
-from knowledge.errors import StoreError
+from knowledge.errors import StoreBusy, StoreError
 from knowledge.index import Index, Indexes
 from knowledge.store import Store
 from knowledge.types import Collection
@@ -226,6 +227,41 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path, monkeyp
         indexfile.write(path, index, {"n": 6})
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_store_that_fails_half_way_costs_nothing(
+    store: Store, collection: Collection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store, collection, 40)
+    index = Index(folder, store, collection, E, D)
+    fill(store, collection, 60, seed=1)
+    monkeypatch.setattr("knowledge.index._BATCH", 10)
+    fetch, fetched = store.vectors_of, []
+
+    def fail_at_the_third(ids: list[int], embedder: str) -> object:
+        fetched.append(ids)
+        if len(fetched) == 3:
+            raise StoreBusy("wait")
+        return fetch(ids, embedder)
+
+    monkeypatch.setattr(store, "vectors_of", fail_at_the_third)
+    with pytest.raises(StoreBusy):
+        index.refresh()
+    assert len(index.ids) == 60
+    index.refresh()
+    assert index.ids.tolist() == store.ids(collection)
+    query = unit_rows(1, D, 8)[0]
+    assert index.search(query, 20)[0].tolist() == nearest_of_all(store, collection, query, 20)
+
+
+def test_what_killed_writers_left_is_deleted_when_old(store: Store, collection: Collection, folder: Path) -> None:
+    folder.mkdir()
+    old, new = folder / "a.part", folder / "b.part"
+    for path in (old, new):
+        path.write_bytes(b"half an index")
+    os.utime(old, (1, 1))
+    Indexes(folder, store, E, D)
+    assert list(folder.iterdir()) == [new]
 
 
 def test_indexes_follow_the_store(store: Store, collection: Collection, folder: Path) -> None:
