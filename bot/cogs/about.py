@@ -1,0 +1,174 @@
+"""/about, /help and /privacy: what Kindling is, what it can do, what it keeps about a person, and forgetting it."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord import app_commands, ui
+from discord.ext import commands
+
+from bot.cogs.live import NOBODY
+from bot.cogs.refusal import refuse
+from bot.cogs.rights import NotAllowed
+from bot.cogs.spaces import person_of, space_of
+from bot.ideation.export import Format, exported
+from bot.ideation.studio import Record
+from bot.ui.cards import note
+from bot.ui.commands import help_lines
+from bot.ui.layout import page
+from bot.ui.marks import plain
+from bot.ui.pages import split
+
+if TYPE_CHECKING:
+    from bot.client import Kindling
+
+MOST_ON_A_PAGE = 3900
+KEPT = """\
+## What I keep
+**Briefs and ideas** of this server, so that nobody gets the same idea twice; those of your private boards and direct \
+messages stand in a space of your own that nobody else can reach.
+**Votes and keeps**, with your Discord id, one of each for an idea.
+**What you bring to a library**: files, and messages saved with "Save as inspiration", with their author's name, the \
+date and a link. If such a message is deleted, its snippet is too.
+**Not kept:** what is said in channels, and what you say to me: I read it, answer, and forget it. Everything stays on \
+the machine that runs me, unless its owner uses a language model elsewhere: /about says which.
+-# /privacy export gives you all of yours as a file; /privacy forget removes it"""
+QUESTION = """\
+## Forget me?
+This removes your votes and keeps, the sessions and ideas of your own space with the files in its library, messages \
+that you saved or wrote and somebody saved, and your name on files that you gave to a server. Ideas that you made in \
+a server with others stay there; no idea carries your name. It can't be undone."""
+CONTEXTS = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=False)
+
+
+class Forgetting(ui.DynamicItem[ui.Button[Any]], template=re.compile(r"privacy1:forget:(?P<person>\d{1,20})")):
+    """The button that confirms forgetting; it works after a restart, and for the person it was made for alone."""
+
+    def __init__(self, person_id: int) -> None:
+        button: ui.Button[Any] = ui.Button(
+            label="Forget me", style=discord.ButtonStyle.danger, custom_id=f"privacy1:forget:{person_id}"
+        )
+        super().__init__(button)
+        self.person_id = person_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction, item: ui.Item[Any], match: re.Match[str]
+    ) -> Forgetting:
+        """Called by discord.py when a custom id fits the pattern."""
+        return cls(int(match["person"]))
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        """Forget. discord.py would swallow an error here, so it is answered here."""
+        try:
+            if interaction.user.id != self.person_id:
+                raise NotAllowed("That button is somebody else's: /privacy forget gives you your own.")
+            await interaction.response.defer()
+            bot: Any = interaction.client
+            gone = await (await bot.studio()).forget(person_of(interaction.user))
+            told = f"Forgotten: {gone.ideas} ideas, {gone.marks} votes and keeps, {gone.snippets} snippets."
+            await interaction.edit_original_response(view=note(told), allowed_mentions=NOBODY)
+        except Exception as error:
+            await refuse(interaction, error)
+
+
+class About(commands.Cog):
+    """What Kindling says of itself."""
+
+    privacy = app_commands.Group(
+        name="privacy", description="What I keep about you, and forgetting it", allowed_contexts=CONTEXTS
+    )
+
+    def __init__(self, bot: Kindling) -> None:
+        self.bot = bot
+
+    async def cog_load(self) -> None:
+        """Make the button known, so that a press on any message arrives."""
+        self.bot.add_dynamic_items(Forgetting)
+
+    async def cog_unload(self) -> None:
+        """Forget the button with the cog."""
+        self.bot.remove_dynamic_items(Forgetting)
+
+    @app_commands.command()
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    async def about(self, interaction: discord.Interaction) -> None:
+        """Which model and library this is, and what to expect of it."""
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        services = await self.bot.services()
+        space = space_of(interaction.guild_id, interaction.user)
+        own, starter = await services.studio.shelf.sizes(space)
+        where = "on a server that its owner chose" if self.bot.settings.server else "on the machine that runs me"
+        text = (
+            f"## Kindling {_version()}\n"
+            "An ideation partner for writers and designers: I find sparks in a library and have a language model turn "
+            "them into short ideas that say where they came from. You are the author.\n"
+            f"**Model:** {plain(services.model.name, 150)}, {where}\n"
+            f"**Library:** {own:,} snippets of your own here, {starter:,} that I come with\n"
+            "**Expect** surprise more than polish: the ideas are machine-made, can be wrong or odd, and want your "
+            "judgement. Facts are in the sparks and their links, not in the ideas.\n"
+            "-# /help lists what I can do, /privacy what I keep"
+        )
+        await interaction.edit_original_response(view=page(text), allowed_mentions=NOBODY)
+
+    @app_commands.command()
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
+    async def help(self, interaction: discord.Interaction) -> None:
+        """All commands, and how to talk with me."""
+        head = "## What I can do\nMention me, reply to me or write to me directly to talk; /chat opens a thread for it."
+        first, *others = split("\n".join([head, *help_lines(self.bot.tree)]), MOST_ON_A_PAGE)
+        await interaction.response.send_message(view=page(first), ephemeral=True, allowed_mentions=NOBODY)
+        for text in others:
+            await interaction.followup.send(view=page(text), ephemeral=True, allowed_mentions=NOBODY)
+
+    @privacy.command()
+    async def show(self, interaction: discord.Interaction) -> None:
+        """What I keep, where, and for how long."""
+        await interaction.response.send_message(view=page(KEPT), ephemeral=True, allowed_mentions=NOBODY)
+
+    @privacy.command()
+    async def export(self, interaction: discord.Interaction) -> None:
+        """All that I keep about you, as a JSON file."""
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        record = await (await self.bot.studio()).record_of(person_of(interaction.user))
+        file = discord.File(io.BytesIO(_as_json(record).encode()), "kindling-about-me.json")
+        await interaction.edit_original_response(
+            content="All that I keep about you.", attachments=[file], allowed_mentions=NOBODY
+        )
+
+    @privacy.command()
+    async def forget(self, interaction: discord.Interaction) -> None:
+        """Remove all that I keep about you; you are asked once more."""
+        view = page(QUESTION, ui.ActionRow(Forgetting(interaction.user.id).item))
+        await interaction.response.send_message(view=view, ephemeral=True, allowed_mentions=NOBODY)
+
+
+def _as_json(record: Record) -> str:
+    marks = [
+        {"idea": one.idea_id, "title": one.title, "did": {0: "kept", 1: "voted for"}.get(one.value, "voted against")}
+        | {"at": one.at}
+        for one in record.marks
+    ]
+    told = {
+        "ideas": json.loads(exported(record.ideas, Format.JSON)),
+        "votes_and_keeps": marks,
+        "brought_to_libraries": record.brought,
+    }
+    return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+
+
+def _version() -> str:
+    try:
+        return version("kindling")
+    except PackageNotFoundError:  # run from a folder that was never installed
+        return "(not installed)"
+
+
+async def setup(bot: Kindling) -> None:
+    """Called by discord.py when the extension is loaded."""
+    await bot.add_cog(About(bot))

@@ -1,0 +1,265 @@
+"""The library of a server or a person: /library, the message menu "Save as inspiration", and deletion that deletes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord import app_commands, ui
+from discord.ext import commands
+
+from bot.cogs.live import NOBODY
+from bot.cogs.picking import PATIENCE
+from bot.cogs.refusal import refuse
+from bot.cogs.rights import require_adding
+from bot.cogs.spaces import person_of, space_of
+from bot.ideation.prompts import quoted
+from bot.ideation.shelf import Post
+from bot.ui.cards import note, sparks_page
+from bot.ui.layout import page
+from bot.ui.lists import library_page, report_text
+from bot.ui.marks import cut, plain
+from knowledge.errors import BadInput, KindlingError
+from knowledge.readers import SUFFIXES
+
+if TYPE_CHECKING:
+    from bot.client import Kindling
+
+log = logging.getLogger(__name__)
+
+MOST_BYTES = 8 * 2**20  # of one file: more would keep the library's thread busy for minutes
+NO_FETCHING = (
+    "I don't fetch pages: links come with feeds. Save the page, or copy what matters into a text file, and attach that."
+)
+CONTEXTS = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=False)
+_UNSAFE = re.compile(r"[^\w.()+ -]")
+
+
+class Removal(ui.DynamicItem[ui.Button[Any]], template=re.compile(r"library1:remove:(?P<source>\d{1,18})")):
+    """The button that confirms a removal; it works after a restart, and asks for the right again."""
+
+    def __init__(self, source_id: int) -> None:
+        button: ui.Button[Any] = ui.Button(
+            label="Remove it", style=discord.ButtonStyle.danger, custom_id=f"library1:remove:{source_id}"
+        )
+        super().__init__(button)
+        self.source_id = source_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction, item: ui.Item[Any], match: re.Match[str]
+    ) -> Removal:
+        """Called by discord.py when a custom id fits the pattern."""
+        return cls(int(match["source"]))
+
+    async def callback(self, interaction: discord.Interaction) -> None:
+        """Remove the source. discord.py would swallow an error here, so it is answered here."""
+        try:
+            await interaction.response.defer()
+            bot: Any = interaction.client
+            studio = await bot.studio()
+            await require_adding(studio, interaction)
+            removed = await studio.shelf.remove(space_of(interaction.guild_id, interaction.user), self.source_id)
+            view = note(
+                f"Removed {removed.source.title} with {removed.snippets} snippets. No idea shows them any more."
+            )
+            await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)
+        except Exception as error:
+            await refuse(interaction, error)
+
+
+class LibraryCog(commands.Cog, name="Library"):
+    """What a space's people bring."""
+
+    library = app_commands.Group(
+        name="library", description="The snippets that sparks come from", allowed_contexts=CONTEXTS
+    )
+
+    def __init__(self, bot: Kindling) -> None:
+        self.bot = bot
+        self._one_file = asyncio.Lock()  # the same name may be added twice at once
+        self._menu = app_commands.ContextMenu(name="Save as inspiration", callback=self.save_message)
+        self._menu.allowed_contexts = CONTEXTS
+        bot.tree.add_command(self._menu)
+
+    async def cog_load(self) -> None:
+        """Make the button known, so that a press on any message arrives."""
+        self.bot.add_dynamic_items(Removal)
+
+    async def cog_unload(self) -> None:
+        """Take menu and button away with the cog."""
+        self.bot.tree.remove_command(self._menu.name, type=self._menu.type)
+        self.bot.remove_dynamic_items(Removal)
+
+    @library.command()
+    @app_commands.describe(
+        file="Text, Markdown, CSV, JSON Lines or PDF, up to 8 MB", address="A page's address (not fetched yet)"
+    )
+    async def add(
+        self,
+        interaction: discord.Interaction,
+        file: discord.Attachment | None = None,
+        address: app_commands.Range[str, 1, 500] | None = None,
+    ) -> None:
+        """Add a file to the library here; the same file again updates what it brought."""
+        if file is None:
+            raise BadInput(NO_FETCHING if address else "Attach a file: text, Markdown, CSV, JSON Lines or PDF.")
+        await interaction.response.defer(thinking=True)
+        studio = await self.bot.studio()
+        await require_adding(studio, interaction)
+        if file.size > MOST_BYTES:
+            raise BadInput(f"{cut(file.filename, 80)} has {file.size / 2**20:.0f} MB: 8 MB is the most. Divide it.")
+        space = space_of(interaction.guild_id, interaction.user)
+        name = _file_name(file.filename)
+        if Path(name).suffix.lower() not in SUFFIXES:
+            raise BadInput(f"I don't read {cut(name, 80)}: bring text, Markdown, CSV, JSON Lines or PDF.")
+        async with self._one_file:
+            folder = self.bot.settings.data_dir / "incoming" / re.sub(r"\W", "-", space)
+            try:
+                await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+                await _save(file, folder / name)
+                report = await studio.shelf.add(space, person_of(interaction.user), [folder / name])
+            finally:
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await interaction.edit_original_response(view=page(report_text(report)), allowed_mentions=NOBODY)
+
+    @library.command()
+    @app_commands.describe(words="What you are looking for")
+    async def search(self, interaction: discord.Interaction, words: app_commands.Range[str, 1, 300]) -> None:
+        """The snippets nearest to some words."""
+        await interaction.response.defer(thinking=True)
+        studio = await self.bot.studio()
+        hits = await studio.search(space_of(interaction.guild_id, interaction.user), words, count=8)
+        await interaction.edit_original_response(view=sparks_page(words, hits), allowed_mentions=NOBODY)
+
+    @library.command(name="list")
+    async def list_sources(self, interaction: discord.Interaction) -> None:
+        """What was added here, newest first."""
+        await interaction.response.defer(thinking=True)
+        studio = await self.bot.studio()
+        space = space_of(interaction.guild_id, interaction.user)
+        own, starter = await studio.shelf.sizes(space)
+        view = library_page(await studio.shelf.sources(space), own, starter)
+        await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)
+
+    @library.command()
+    @app_commands.describe(source="What to remove, with all its snippets")
+    async def remove(self, interaction: discord.Interaction, source: app_commands.Range[str, 1, 100]) -> None:
+        """Remove a file or a saved message from the library here."""
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        studio = await self.bot.studio()
+        await require_adding(studio, interaction)
+        shelved = await studio.shelf.sources(space_of(interaction.guild_id, interaction.user))
+        fitting = [one for one in shelved if source in (str(one.source.id), one.source.title)]
+        if len(fitting) != 1:
+            raise BadInput("Pick what to remove from the list that opens as you type.")
+        (one,) = fitting
+        question = f"Remove **{plain(one.source.title, 100)}** with its {one.snippets} snippets? It can't be undone."
+        await interaction.edit_original_response(
+            view=page(question, ui.ActionRow(Removal(one.source.id).item)), allowed_mentions=NOBODY
+        )
+
+    @remove.autocomplete("source")
+    async def _sources(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                studio = await self.bot.studio()
+                shelved = await studio.shelf.sources(space_of(interaction.guild_id, interaction.user))
+        except (TimeoutError, KindlingError):
+            return []
+        fitting = [one for one in shelved if typed.casefold() in one.source.title.casefold()]
+        return [
+            app_commands.Choice(
+                name=cut(f"{one.source.title} · {one.snippets} snippets", 100), value=str(one.source.id)
+            )
+            for one in fitting[:25]
+        ]
+
+    # --- messages ----------------------------------------------------------------------------------------------------
+
+    async def save_message(self, interaction: discord.Interaction, message: discord.Message) -> None:
+        """The message menu: what somebody wrote becomes a snippet, with their name, the date and a link to it."""
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        if message.author.bot or message.webhook_id is not None:
+            raise BadInput("That was written by a bot: the library is for what people say and find.")
+        studio = await self.bot.studio()
+        await require_adding(studio, interaction)
+        if not quoted(message.clean_content):
+            raise BadInput("That message has no words. If it has a file, add the file with /library add.")
+        post = Post(
+            text=message.clean_content,
+            name=message.author.display_name,
+            author=person_of(message.author),
+            date=message.created_at.date().isoformat(),
+            channel=message.channel.id,
+            message=message.id,
+            address=message.jump_url,
+        )
+        space = space_of(interaction.guild_id, interaction.user)
+        title = await studio.shelf.save(space, person_of(interaction.user), post)
+        if title is None:
+            view = note("Those words are in the library already.")
+        else:
+            view = note(f"Saved: {title} If the message is deleted, so is the snippet.")
+        await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)
+
+    @commands.Cog.listener()
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """A message that is deleted does not live on in the library."""
+        await self._let_go([payload.message_id])
+
+    @commands.Cog.listener()
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        """Nor do many at once."""
+        await self._let_go(payload.message_ids)
+
+    @commands.Cog.listener()
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        """Nor do those of a channel that is no longer there."""
+        await self._let_go_channel(channel.id)
+
+    @commands.Cog.listener()
+    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
+        """Nor do those of a thread."""
+        await self._let_go_channel(payload.thread_id)
+
+    async def _let_go(self, message_ids: list[int] | set[int]) -> None:
+        try:
+            removed = await (await self.bot.studio()).shelf.messages_deleted(message_ids)
+        except KindlingError as error:
+            log.warning("snippets of deleted messages could not be removed: %s", error)
+            return
+        if removed:
+            log.info("removed %d snippets with their messages", removed)
+
+    async def _let_go_channel(self, channel_id: int) -> None:
+        try:
+            await (await self.bot.studio()).shelf.channel_deleted(channel_id)
+        except KindlingError as error:
+            log.warning("snippets of a deleted channel could not be removed: %s", error)
+
+
+async def _save(file: discord.Attachment, path: Path) -> None:
+    """Fetch an attachment from Discord. Raises `BadInput` when it is no longer there."""
+    try:
+        await file.save(path)
+    except (discord.NotFound, discord.Forbidden):
+        raise BadInput("Discord no longer has that file: attach it again.") from None
+
+
+def _file_name(given: str) -> str:
+    """A file's name as somebody's computer gave it, fit for ours: one part, not hidden, not endless."""
+    stem, dot, suffix = _UNSAFE.sub("_", quoted(given)).rpartition(".")
+    if not dot:
+        stem, suffix = suffix, ""
+    return (stem.lstrip(". ")[:80] or "file") + (f".{suffix[:10]}" if suffix else "")
+
+
+async def setup(bot: Kindling) -> None:
+    """Called by discord.py when the extension is loaded."""
+    await bot.add_cog(LibraryCog(bot))
