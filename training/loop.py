@@ -50,8 +50,8 @@ class Outcome:
 
     @property
     def best_loss(self) -> float:
-        """The lowest held-out loss after training began."""
-        return min(loss for step, loss in self.losses if step) if len(self.losses) > 1 else self.losses[0][1]
+        """The lowest held-out loss, which is that of the weights kept: the first ones, if none came out better."""
+        return min(loss for _, loss in self.losses)
 
 
 def rate_at(progress: float, recipe: Recipe) -> float:
@@ -125,6 +125,7 @@ def train(
     outcome, first = _resume(model, optimizer, recipe, checkpoints)
     if not outcome.losses:
         outcome.losses.append((0, held_out_loss(model, held_out, recipe.budget)))
+        outcome.best = adapter.weights(model)
         report(f"held-out loss before training: {outcome.losses[0][1]:.4f}")
     before, worse = (outcome.tokens, outcome.seconds), 0
     clock, recent = time.monotonic(), deque[float](maxlen=20)

@@ -88,7 +88,7 @@ def main(
     finally:
         parallel.stop()
     if parallel.rank() == 0:
-        adapter.save(model, outcome.best or adapter.weights(model), out)
+        adapter.save(model, outcome.best, out)
         facts = card.Facts(recipe, outcome, len(learn), len(check), [path.name for path in [*sources, *(replay or [])]])
         (out / "training.json").write_text(card.as_json(facts), encoding="utf-8")
         _say(card.summary(facts) + f" The adapter is in {out}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,17 @@ def test_a_checkpoint_of_another_recipe_is_left_alone(tmp_path: Path) -> None:
     said: list[str] = []
     train(tiny(), ITEMS, HELD, other, tmp_path, said.append)
     assert any(line.startswith("step 1/") for line in said)
+
+
+def test_training_that_makes_it_worse_gives_back_what_it_began_with(tmp_path: Path) -> None:
+    model = tiny()
+    began = adapter.weights(model)
+    unlearnable = [Encoded((1, 2, 3, 30 + n, 31, 32), 3) for n in range(5)]  # tokens that training makes less likely
+    hard = replace(RECIPE, rate=0.1, epochs=10, checks=1)
+    outcome = train(model, ITEMS, unlearnable, hard, tmp_path, lambda _: None)
+    assert outcome.losses[-1][1] > outcome.losses[0][1]
+    assert outcome.best_loss == outcome.losses[0][1]
+    assert all(torch.equal(outcome.best[name], tensor) for name, tensor in began.items())
 
 
 def test_training_stops_when_the_held_out_loss_no_longer_falls(tmp_path: Path) -> None:
