@@ -32,8 +32,8 @@ def open_database(path: Path, busy_seconds: float = BUSY_SECONDS) -> Database:
     Raises:
         StoreError: no folder, no permission, or no SQLite file. StoreBusy, StoreFull: as their names say.
     """
+    _make_folder(path)
     with translated_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         # isolation_level=None: transactions begin where we say so, never behind our back.
         connection = sqlite3.connect(str(path), timeout=busy_seconds, isolation_level=None)
         try:
@@ -68,7 +68,7 @@ def transaction(db: Database) -> Iterator[None]:
 
 @contextmanager
 def translated_errors(path: Path) -> Iterator[None]:
-    """Turn sqlite3's and the operating system's errors about the file at `path` into StoreError and its kin.
+    """Turn sqlite3's errors about the file at `path` into StoreError and its kin.
 
     Broken constraints and wrong use of sqlite3 pass through: those are faults of ours, not of the disk.
     """
@@ -78,6 +78,11 @@ def translated_errors(path: Path) -> Iterator[None]:
         raise
     except sqlite3.DatabaseError as error:
         raise _translated(error, path) from error
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _full(path) from error

@@ -487,6 +487,11 @@ def test_a_transaction_is_all_or_nothing(store: Store, collection: Collection) -
     assert store.count(collection) == 1
 
 
+def test_an_error_of_its_user_passes_through_a_transaction(store: Store) -> None:
+    with pytest.raises(FileNotFoundError), store.transaction():
+        raise FileNotFoundError("something else altogether")
+
+
 def test_a_lock_held_too_long(tmp_path: Path) -> None:
     with Store(tmp_path / "k.db") as one, Store(tmp_path / "k.db", busy_seconds=0.05) as other:
         collection = one.collection("t", "c")
