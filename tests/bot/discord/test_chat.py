@@ -216,7 +216,7 @@ class TestStreaming:
     async def test_edits_keep_their_pace_and_the_last_state_lands(
         self, stage: Stage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(live, "PACE", 0.3)
+        monkeypatch.setattr(live, "PACE", 0.4)
         model = stage.model = PausedModel(free=8)
         model.script = lambda messages, seed: " ".join(f"word{n}" for n in range(400)) + " [1]."
         await stage.restart()
@@ -226,7 +226,7 @@ class TestStreaming:
         await stage.alice.sees(stage.general, "-# [1]")
         for message in replies(stage):
             times = [revision.at for revision in message.revisions]
-            assert all(later - earlier >= 0.28 for earlier, later in pairwise(times)), times
+            assert all(later - earlier >= 0.2 for earlier, later in pairwise(times)), times
         assert len(answer.revisions) >= 2 and len(answer.revisions[0].content) < len(answer.content)
 
     async def test_a_long_reply_goes_on_in_further_messages_whose_chain_is_one_turn(self, stage: Stage) -> None:
@@ -328,6 +328,17 @@ class TestTrouble:
         model.release()
         assert REPLY in (await stage.alice.sees(stage.general, "-# [1]", within=10)).content
 
+    async def test_a_thread_that_is_archived_meanwhile_is_opened_again(self, stage: Stage) -> None:
+        model = stage.model = PausedModel(free=12)
+        await stage.restart()
+        await stage.alice.slash(stage.general, "chat", topic="a harbour clock")
+        thread = await eventually(lambda: next(iter(stage.home.threads.values()), None))
+        await stage.alice.sees(thread, "Hang a bell")
+        moderator = stage.server.member("mod", stage.home, permissions=["manage_threads"])
+        await moderator.archives(thread)
+        model.release()
+        assert REPLY in (await stage.alice.sees(thread, "-# [1]")).content
+
     async def test_a_channel_that_is_closed_meanwhile_harms_nobody(self, stage: Stage) -> None:
         model = stage.model = PausedModel()
         await stage.restart()
@@ -352,6 +363,7 @@ class TestTrouble:
 async def test_the_real_model_answers_in_a_conversation(stage: Stage, models_dir: Path) -> None:
     """The one that asks the packaged model: it says something of its own, and the sparks are named."""
     stage.model = embedded_model(models_dir)
+    await stage.model.load()
     await stage.restart()
     await stage.alice.says(stage.general, at(stage, "I need an idea for a clock at the harbour"))
     answer = await stage.alice.sees(stage.general, "-# [1]", within=120)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.bot.discord.conftest import Stage
 from tests.bot.discord.models import grounded_idea
-from tests.discord_server import Person, Refused
+from tests.discord_server import Message, Person, Refused
 
 BRIEF = "a clock for the harbour"
 
@@ -17,31 +17,28 @@ def boss(stage: Stage) -> Person:
     return stage.server.member("boss", stage.home, permissions=["manage_guild"])
 
 
+async def used(stage: Stage, person: Person, command: str, **options: object) -> Message:
+    """The answer to a command of /settings, when it is there."""
+    answer = await person.slash(stage.general, f"settings {command}", **options)
+    return await person.sees(stage.general, lambda message: message is answer.response)
+
+
 class TestSetting:
     async def test_everything_that_is_set_is_shown_and_can_be_taken_back(self, stage: Stage, boss: Person) -> None:
-        await boss.slash(stage.general, "settings show")
-        shown = await boss.sees(stage.general, "## Settings")
+        shown = await used(stage, boss, "show")
         assert shown.ephemeral and "mixed (as I come)" in shown.text and "every channel (as I come)" in shown.text
-        await boss.slash(stage.general, "settings defaults", distance="far", technique="reverse", count=2)
-        shown = await boss.sees(stage.general, "**Distance:** far")
-        assert "**Technique:** reverse" in shown.text and "**Ideas:** 2" in shown.text
-        await boss.slash(
-            stage.general,
-            "settings channel",
-            audience="tired *commuters*",
-            tone="dry",
-            brief="a zine",
-            banned="neon, old clocks",
-        )
-        shown = await boss.sees(stage.general, f"### <#{stage.general.id}>")
+        shown = await used(stage, boss, "defaults", distance="far", technique="reverse", count=2)
+        assert all(one in shown.text for one in ("**Distance:** far", "**Technique:** reverse", "**Ideas:** 2"))
+        rules = {"audience": "tired *commuters*", "tone": "dry", "brief": "a zine", "banned": "neon, old clocks"}
+        shown = await used(stage, boss, "channel", **rules)
+        assert f"### <#{stage.general.id}>" in shown.text and "**Project:** a zine" in shown.text
         assert r"tired \*commuters\*" in shown.text and "**Never shown:** neon, old clocks" in shown.text
-        await boss.slash(stage.general, "settings reset", what="tone")
-        shown = await boss.sees(stage.general, lambda one: "**Audience:**" in one.text and "**Tone:**" not in one.text)
-        await boss.slash(stage.general, "settings reset", what="everything", channel=stage.general)
-        await boss.sees(stage.general, lambda one: "**Distance:** far" in one.text and "###" not in one.text)
-        await boss.slash(stage.general, "settings reset", what="everything")
-        last = await boss.sees(stage.general, "mixed (as I come)", after=shown)
-        assert "reverse" not in last.text
+        shown = await used(stage, boss, "reset", what="tone")
+        assert "**Audience:**" in shown.text and "**Tone:**" not in shown.text
+        shown = await used(stage, boss, "reset", what="everything", channel=stage.general)
+        assert "**Distance:** far" in shown.text and "###" not in shown.text
+        shown = await used(stage, boss, "reset", what="everything")
+        assert "mixed (as I come)" in shown.text and "reverse" not in shown.text
 
     async def test_only_who_may_manage_the_server_sees_or_changes_them(self, stage: Stage, boss: Person) -> None:
         assert "settings" in boss.commands(stage.general) and "settings" not in stage.alice.commands(stage.general)
@@ -72,9 +69,8 @@ class TestSetting:
         away = stage.server.guild("Away")
         far = next(iter(away.channels.values()))
         carol = stage.server.member("carol", away, permissions=["manage_guild"])
-        await boss.slash(stage.general, "settings channel", audience="commuters")
-        await boss.slash(stage.general, "settings defaults", count=1)
-        await boss.sees(stage.general, lambda one: "commuters" in one.text and "**Ideas:** 1" in one.text)
+        await used(stage, boss, "channel", audience="commuters")
+        await used(stage, boss, "defaults", count=1)
         await carol.slash(far, "settings show")
         shown = await carol.sees(far, "## Settings")
         assert "commuters" not in shown.text and "5 (as I come)" in shown.text
@@ -84,9 +80,8 @@ class TestKeepingToThem:
     async def test_a_brainstorm_takes_defaults_audience_tone_and_project_in_threads_too(
         self, stage: Stage, boss: Person
     ) -> None:
-        await boss.slash(stage.general, "settings defaults", technique="reverse", count=1)
-        await boss.slash(stage.general, "settings channel", audience="commuters", tone="dry", brief="a zine on rain")
-        await boss.sees(stage.general, "a zine on rain")
+        await used(stage, boss, "defaults", technique="reverse", count=1)
+        await used(stage, boss, "channel", audience="commuters", tone="dry", brief="a zine on rain")
         thread = await stage.alice.starts_thread(stage.general, "ours")
         await stage.alice.slash(thread, "brainstorm", brief=BRIEF)
         await stage.alice.sees(thread, "Machine-made")
@@ -95,8 +90,7 @@ class TestKeepingToThem:
         assert entry.idea.technique == "reverse"
 
     async def test_banned_motifs_are_never_shown_in_brainstorms_or_chat(self, stage: Stage, boss: Person) -> None:
-        await boss.slash(stage.general, "settings channel", banned="gondola")
-        await boss.sees(stage.general, "gondola")
+        await used(stage, boss, "channel", banned="gondola")
 
         def script(messages: object, seed: int) -> str:
             idea = grounded_idea(messages, seed)  # type: ignore[arg-type]
@@ -113,8 +107,7 @@ class TestKeepingToThem:
 
     async def test_chat_takes_audience_tone_and_project(self, stage: Stage, boss: Person) -> None:
         stage.model.script = lambda messages, seed: "Hang a bell in the tide. Which one?"
-        await boss.slash(stage.general, "settings channel", audience="commuters", tone="dry")
-        await boss.sees(stage.general, "commuters")
+        await used(stage, boss, "channel", audience="commuters", tone="dry")
         await stage.alice.says(stage.general, f"{stage.server.bot.mention} {BRIEF}")
         await stage.alice.sees(stage.general, "Which one?")
         assert stage.model.asked[-1][-1].text.endswith(f"Message: {BRIEF} (for commuters; tone: dry)")
@@ -122,8 +115,7 @@ class TestKeepingToThem:
     async def test_it_chats_where_the_server_wants_and_says_so_elsewhere(self, stage: Stage, boss: Person) -> None:
         stage.model.script = lambda messages, seed: "Hang a bell in the tide. Which one?"
         side = stage.server.channel("side", stage.home)
-        await boss.slash(stage.general, "settings chat", channel=side)
-        await boss.sees(stage.general, f"**I chat in:** <#{side.id}>")
+        await used(stage, boss, "chat", channel=side)
         await stage.alice.says(stage.general, f"{stage.server.bot.mention} {BRIEF}")
         await stage.alice.sees(stage.general, f"I chat in <#{side.id}> here.")
         thread = await stage.alice.starts_thread(side, "ours")
