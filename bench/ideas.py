@@ -15,14 +15,14 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python would look for `bench` in this folder
 
-from bench.ideation import anchors, ours, table  # noqa: E402
+from bench.ideation import anchors, ours, reading, table  # noqa: E402
 from bench.ideation.anchors import Run, Shelf  # noqa: E402
 from bench.ideation.referee import UntunedReferee, untuned  # noqa: E402
 from bench.ideation.remembered import Remembered  # noqa: E402
@@ -52,6 +52,7 @@ NAMES = {
 QUICK_BRIEFS, QUICK_SEEDS = 4, 1
 QUICK_SYSTEMS = ("ours", "a0", "a3", "a4")
 
+T = TypeVar("T")
 Maker = Callable[[str, int], Awaitable[Run]]
 """A brief and a seed to a run of one system."""
 
@@ -65,6 +66,9 @@ def main(
     systems: Annotated[str, typer.Option(help=f"Which, by comma, of {', '.join(NAMES)}.")] = ",".join(NAMES),
     quick: Annotated[bool, typer.Option(help="A few briefs, one seed, the main systems.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything as JSON.")] = None,
+    blind: Annotated[
+        Path | None, typer.Option("--reading", help="Folder for a sheet to read blind, and its key.")
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Write table and texts as Markdown.")] = None,
 ) -> None:
     """Measure ideas and print one table."""
@@ -85,6 +89,8 @@ def main(
     print(table.markdown(rows))
     if json_file:
         json_file.write_text(json.dumps(table.as_json(rows, entries), indent=1), encoding="utf-8")
+    if blind:
+        reading.write(reading.drawn(entries, hand_written()), blind)
     if report:
         title = f"Ideas for {len(asked)} briefs by {model}"
         report.write_text(table.report(title, rows, entries), encoding="utf-8")
@@ -191,9 +197,19 @@ def training_bodies() -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _field(path: Path, texts: Callable[[dict[str, Any]], list[str]]) -> list[str]:
+def hand_written() -> list[tuple[str, str]]:
+    """(brief, idea) of all brainstorms that people wrote for training."""
+
+    def pair(record: dict[str, Any]) -> list[tuple[str, str]]:
+        return [(record["input"]["brief"], record["output"]["idea"])] if record["task"] == "brainstorm" else []
+
+    return [found for path in sorted((ROOT / "training/examples").glob("*.jsonl")) for found in _field(path, pair)]
+
+
+def _field(path: Path, found: Callable[[dict[str, Any]], list[T]]) -> list[T]:
+    """What `found` finds in each record of a JSON Lines file."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    return [text for line in lines if line.strip() for text in texts(json.loads(line))]
+    return [one for line in lines if line.strip() for one in found(json.loads(line))]
 
 
 def _spread(texts: Sequence[str], count: int) -> list[str]:
