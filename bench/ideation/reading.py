@@ -32,7 +32,7 @@ class Item:
 
 
 def drawn(entries: Sequence[Entry], by_people: Sequence[tuple[str, str]], seed: int = 0) -> list[Item]:
-    """The protocol's mixture, shuffled: 60 of ours, 20 each of A0, A3 and people (as (brief, idea)), or what there is."""
+    """The protocol's mixture, shuffled: 60 of ours, 20 each of A0, A3 and people (brief, idea), or what there is."""
     draw = random.Random(seed)
     items: list[Item] = []
     for source, share in SHARES.items():
