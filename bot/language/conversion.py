@@ -141,6 +141,8 @@ def _read(recipe: Recipe, progress: Progress) -> tuple[Any, Any]:
                 gguf_file=recipe.gguf.name, dtype=dtype, quantization_config=GgufConfig(dequantize=True), **where
             )
             model = _rebuilt(packed)
+    except LanguageError:  # of the one who hears the progress: to break off
+        raise
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise ModelTooLarge(f"Not enough memory to convert {recipe.gguf.name}. Choose a smaller model.") from error
     except Exception as error:  # a torn or foreign file can trip the reader anywhere

@@ -123,10 +123,9 @@ class Engine:
 
     @property
     def held(self) -> int:
-        """Bytes of keys and values in use, cached prefixes included."""
+        """Bytes of keys and values in use or kept (a prefix that is both counts twice)."""
         own = sum(group.own.bytes for group in self._groups)
-        unfinished = sum(g.prefix.bytes for g in self._groups if g.prefix is not None and not g.ready)
-        return own + unfinished + self._prefixes.held
+        return own + self._prefix_bytes() + self._prefixes.held
 
     def add(self, request: Request) -> None:
         """Take in a request."""
@@ -191,64 +190,67 @@ class Engine:
             return len(answer.prompt) - group.request.shared + answer.sampling.max_tokens
 
         promised = sum(most(g, row.answer) for g in self._groups for row in g.rows) + most(group, group.waiting[0])
-        return alone or promised * self._shape.bytes_per_token <= self._limits.memory
+        return alone or promised * self._shape.bytes_per_token + self._prefix_bytes() <= self._limits.memory
+
+    def _prefix_bytes(self) -> int:
+        """Bytes of the prefixes of requests at work. Two that found the same one in the cache share it."""
+        return sum({id(g.prefix): g.prefix.bytes for g in self._groups if g.prefix is not None}.values())
 
     # What a step computes
 
     def _plan(self) -> Iterator[_Work]:
-        """The segments of the next step: all that decode, then prompts up to the chunk's size."""
-        left = self._limits.chunk
+        """The segments of the next step: all that decode, then prompts up to the chunk's size.
+
+        Whoever has least left to read goes first, so that nobody's long prompt keeps a short one waiting. Prefixes are
+        read one at a time: requests that come together often begin alike, and the second one finds in the cache what
+        the first one read.
+        """
         for group in self._groups:
-            decoding = [i for i, row in enumerate(group.rows) if len(row.pending) == 1]
-            if decoding:
+            if decoding := [i for i, row in enumerate(group.rows) if len(row.pending) == 1]:
                 yield self._work(group, decoding, [1] * len(decoding))
-        for group in self._groups:
-            reading = [i for i, row in enumerate(group.rows) if len(row.pending) > 1]
+        left, begun = self._limits.chunk, False
+        for group in sorted(self._groups, key=self._left_to_read):
             taken, counts = [], []
-            for i in reading:
-                if count := min(left, len(group.rows[i].pending)):
+            for i, row in enumerate(group.rows):
+                if len(row.pending) > 1 and (count := min(left, len(row.pending))):
                     taken.append(i)
                     counts.append(count)
                     left -= count
             if taken:
                 yield self._work(group, taken, counts)
-        beginner = self._next_prefix() if left else None
-        if beginner is not None and beginner.prefix is not None:
-            tokens = beginner.prefix_tokens[beginner.read : beginner.read + left]
-            yield _Work(beginner, Segment(beginner.prefix, [0], [beginner.read], [len(tokens)]), list(tokens))
+            if left and not begun and not group.ready and (prefix := self._begun_prefix(group)):
+                begun = True
+                tokens = list(group.prefix_tokens[group.read : group.read + left])
+                left -= len(tokens)
+                yield _Work(group, Segment(prefix, [0], [group.read], [len(tokens)]), tokens)
 
     def _work(self, group: _Group, rows: list[int], counts: list[int]) -> _Work:
         members = [group.rows[i] for i in rows]
         tokens = [token for row, count in zip(members, counts, strict=True) for token in row.pending[:count]]
         return _Work(group, group.segment(rows, counts), tokens, members, counts)
 
-    def _next_prefix(self) -> _Group | None:
-        """The request whose prefix is complete soonest, with its prefix begun; None if all are complete.
-
-        One at a time: requests that come together often begin alike, and the second one finds in the cache what the
-        first one read.
-        """
-        while unready := [group for group in self._groups if not group.ready]:
-            group = min(unready, key=self._left_to_read)
-            if group.prefix is None:
-                self._begin_prefix(group)
-            if not group.ready:
-                return group
-        return None
-
     def _left_to_read(self, group: _Group) -> int:
+        """How many tokens of prompts the group has to read before it can go on."""
+        if group.ready:
+            return sum(len(row.pending) for row in group.rows if len(row.pending) > 1)
         known = group.read if group.prefix is not None else self._prefixes.longest(group.prefix_tokens)[0]
         return group.request.shared - known
 
-    def _begin_prefix(self, group: _Group) -> None:
+    def _begun_prefix(self, group: _Group) -> KeyValues | None:
+        """The prefix to read on; None if all of it was in the cache, or if memory has no room for it yet."""
+        if group.prefix is not None:
+            return group.prefix
         length, known = self._prefixes.longest(group.prefix_tokens)
-        group.read = length
-        if known is not None and group.ready:
-            group.prefix = known
-            return
-        group.prefix = KeyValues(self._shape, 1, group.request.shared)
+        if known is not None and length == group.request.shared:
+            group.prefix, group.read = known, length
+            return None
+        needed = group.request.shared * self._shape.bytes_per_token
+        if (held := self._prefix_bytes()) and held + needed > self._limits.memory:
+            return None
+        group.prefix, group.read = KeyValues(self._shape, 1, group.request.shared), length
         if known is not None:
             group.prefix.copy_first(known, length)
+        return group.prefix
 
     def _compute(self, work: list[_Work]) -> None:
         """The forward pass, and what follows from it."""

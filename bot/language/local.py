@@ -55,11 +55,14 @@ class LocalModel:
         self._limits = limits
         self._progress = progress
         self._worker = Worker("language")
+        self._closing = threading.Event()
         self._parts: tuple[Loaded, Engine | PlainEngine] | None = None
         self._turning = False  # whether a turn of the engine is queued on the worker; touched on its thread only
 
     async def load(self) -> None:
         """Find the model and load it, if that has not been done yet. Raises LanguageError."""
+        if self._closing.is_set():
+            raise _closed()
         await self._worker.run(self._ready)
 
     async def stream(
@@ -98,17 +101,27 @@ class LocalModel:
             cancelled.set()
 
     async def close(self) -> None:
-        """Drop what runs, free the model and end its thread."""
+        """Drop what runs, free the model and end its thread. A conversion on the way is broken off."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
         await self._worker.run(self._shut)
         await self._worker.close()
 
     # What follows runs on the worker's thread.
 
     def _ready(self) -> tuple[Loaded, Engine | PlainEngine]:
+        if self._closing.is_set():
+            raise _closed()
         if self._parts is None:
-            loaded = load(self._folder(self._progress), self._device)
+            loaded = load(self._folder(self._tell), self._device)
             self._parts = loaded, make_engine(loaded, self._limits)
         return self._parts
+
+    def _tell(self, stage: str, fraction: float) -> None:
+        if self._closing.is_set():
+            raise _closed()
+        self._progress(stage, fraction)
 
     def _begin(
         self,
@@ -133,8 +146,12 @@ class LocalModel:
 
     def _shut(self) -> None:
         if self._parts is not None:
-            self._parts[1].abandon(LanguageError("The language model is being closed."))
+            self._parts[1].abandon(_closed())
             self._parts = None
+
+
+def _closed() -> LanguageError:
+    return LanguageError("The language model is closed.")
 
 
 def make_engine(loaded: Loaded, limits: Limits | None = None) -> Engine | PlainEngine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -182,6 +183,17 @@ def test_several_at_once_convert_once(file, tmp_path):
         )
     assert len(set(folders)) == 1
     assert stages.count("converted") == 1
+
+
+async def test_closing_the_model_breaks_a_conversion_off(file, tmp_path):
+    loop, begun = asyncio.get_running_loop(), asyncio.Event()
+    model = local_model(str(file), tmp_path, progress=lambda *_: loop.call_soon_threadsafe(begun.set))
+    load = asyncio.create_task(model.load())
+    await begun.wait()
+    await model.close()
+    with pytest.raises(LanguageError, match="closed"):
+        await load
+    assert not any(path.is_dir() for path in tmp_path.iterdir())
 
 
 @pytest.fixture(scope="module")

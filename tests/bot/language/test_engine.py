@@ -213,6 +213,32 @@ def test_memory_bounds_how_many_run_at_a_time(llama):
     assert len(told.last) == 10  # one after the other, but all of them
 
 
+def test_prefixes_that_do_not_fit_wait_for_room(llama):
+    engine = make_engine(llama, Limits(memory=40_000, prefixes=0))
+    pairs = [
+        tiny.request(llama, [Message("system", f"{n}" + "x" * 100)], [continuation(n, words=1, max_tokens=3)])
+        for n in range(12)
+    ]
+    for request, _ in pairs:
+        engine.add(request)
+    while engine.busy:
+        engine.step()
+        assert engine.held <= 160_000
+    assert all(told.last for _, told in pairs)
+
+
+def test_a_short_prompt_does_not_wait_for_a_long_one(llama):
+    engine = make_engine(llama, Limits(chunk=16))
+    long, _ = tiny.request(llama, [Message("system", "x" * 900)], [continuation(1)])
+    short, told = tiny.request(llama, [Message("user", "Hi")], [continuation(2, words=1, max_tokens=3)])
+    engine.add(long)
+    engine.step()
+    engine.add(short)
+    for _ in range(14):
+        engine.step()
+    assert told.last and engine.busy
+
+
 def test_an_answer_ends_where_the_window_does(llama):
     request, told = tiny.request(llama, [Message("system", "x" * 960)], [continuation(1, words=1, max_tokens=500)])
     tiny.run(make_engine(llama), request)

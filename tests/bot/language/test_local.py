@@ -140,6 +140,14 @@ async def test_closing_the_model_tells_those_who_wait(tiny_folder, tmp_path):
         await reader
 
 
+async def test_a_closed_model_says_so(tiny_folder, tmp_path):
+    model = local_model(str(tiny_folder), tmp_path)
+    await model.close()
+    await model.close()
+    with pytest.raises(LanguageError, match="closed"):
+        await texts(model, BRIEF, continuations(1))
+
+
 async def test_families_that_the_fast_engine_does_not_know_run_too(tmp_path):
     folder = tiny.save(tmp_path / "olmo2", "olmo2")
     model = local_model(str(folder), tmp_path)
