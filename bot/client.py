@@ -12,6 +12,7 @@ import json
 import logging
 import pkgutil
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -25,7 +26,7 @@ from discord.ext import commands
 from discord.gateway import DiscordWebSocket
 
 import bot.cogs
-from bot.cogs.atwork import AtWork, Stoppable
+from bot.cogs.atwork import AtWork, FrontDesk, Stoppable
 from bot.cogs.refusal import refuse
 from bot.ideation.studio import Studio
 from bot.services import Services, open_services
@@ -45,6 +46,12 @@ PERMISSIONS = discord.Permissions(
     read_message_history=True,
 )
 FINISHING, STOPPING, CLOSING = 5.5, 2.0, 2.0  # seconds: what runs may end by itself, is stopped, and all is closed
+SWITCH_SECONDS = 0.0005
+"""How long the library's and the model's threads may hold the interpreter before the event loop gets it back.
+
+Python's own 5 ms are paid with every system call that the loop makes while they work: with 200 people at once that was
+the difference between all and not all being answered in Discord's three seconds.
+"""
 NO_CONTENT = (
     "The message-content intent is off, so chat answers mentions, replies that ping it and direct messages only. To "
     "switch it on: Developer Portal, your application, Bot, Message Content Intent; then start Kindling again."
@@ -76,6 +83,7 @@ class Kindling(commands.Bot):
         self.settings = settings
         self.turns = Turns(settings.at_once, settings.queue, settings.each_person, settings.each_server)
         self.at_work: AtWork[Stoppable] = AtWork()
+        self.desk = FrontDesk()
         self._say = say
         self._introduced = False
         self._resources = AsyncExitStack()
@@ -119,6 +127,7 @@ class Kindling(commands.Bot):
 
     async def setup_hook(self) -> None:
         """Between login and connect: load the cogs and sync the commands if they changed."""
+        sys.setswitchinterval(SWITCH_SECONDS)
         self.tree.error(self._failed)
         for name in cog_modules():
             await self.load_extension(name)
@@ -153,24 +162,27 @@ class Kindling(commands.Bot):
         if guild is not None:
             self.tree.copy_global_to(guild=guild)
         definitions: list[dict[str, Any]] = [one.to_dict(self.tree) for one in self.tree.get_commands(guild=guild)]
-        told = {"application": self.application_id, "guild": self.settings.guild, "commands": definitions}
-        digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-        mark = self.settings.data_dir / "commands.sha256"
-        if await asyncio.to_thread(_read, mark) == digest:
+        digest = hashlib.sha256(json.dumps([self.application_id, definitions], sort_keys=True).encode()).hexdigest()
+        mark = self.settings.data_dir / "commands.json"
+        now, before = {"guild": self.settings.guild, "sha256": digest}, await asyncio.to_thread(_read, mark)
+        if before == now:
             return
         try:
             await self.tree.sync(guild=guild)
-        except discord.Forbidden:
+            if before.get("guild") and guild is None:  # what was tried out in one server would be there twice
+                await self.tree.sync(guild=discord.Object(before["guild"]))
+        except (discord.Forbidden, discord.NotFound):
             raise CannotStart(
                 f"Discord does not let Kindling put its commands into server {self.settings.guild}: invite it there by "
                 f"{self.invite}, or correct KINDLING_GUILD."
             ) from None
-        await asyncio.to_thread(_write, mark, digest)
+        await asyncio.to_thread(_write, mark, now)
         log.info("told Discord of %d commands", len(definitions))
 
     async def _failed(self, interaction: discord.Interaction, error: app_commands.AppCommandError) -> None:
         """The edge for slash commands: what went wrong, in one line, to the person who asked."""
-        await refuse(interaction, getattr(error, "original", error))
+        with self.desk.answering():
+            await refuse(interaction, getattr(error, "original", error))
 
     # --- stopping ----------------------------------------------------------------------------------------------------
 
@@ -217,7 +229,7 @@ async def _stay(settings: Settings, say: Callable[[str], None], stopped: asyncio
         if connected.done():
             connected.result()
         else:
-            log.info("stopping: finishing what runs")
+            say("Stopping: what runs is finished first.")
             await client.wind_down()
     except (
         discord.LoginFailure,
@@ -302,10 +314,15 @@ class OneLine(logging.Filter):
 logging.getLogger("discord.client").addFilter(OneLine())
 
 
-def _read(path: Path) -> str | None:
-    return path.read_text() if path.is_file() else None
+def _read(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; an empty one when there is none to be had."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, values: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    path.write_text(json.dumps(values))

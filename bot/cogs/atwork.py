@@ -1,10 +1,13 @@
-"""What is at work right now: so that a Stop button finds it, and a shutdown lets it finish. Knows no Discord."""
+"""What is at work right now, so that a Stop button finds it and a shutdown lets it finish; and what goes before work.
+
+Knows no Discord.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Generic, Protocol, TypeVar
 
 
@@ -57,3 +60,33 @@ class AtWork(Generic[T]):
         except TimeoutError:
             return False
         return True
+
+
+class FrontDesk:
+    """Answers before work: when many people ask at the same moment, all are answered before anything is begun for one.
+
+    Belongs to one event loop.
+    """
+
+    def __init__(self) -> None:
+        self._unanswered = 0
+        self._clear = asyncio.Event()
+        self._clear.set()
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """While the block runs, somebody waits for an answer."""
+        self._unanswered += 1
+        self._clear.clear()
+        try:
+            yield
+        finally:
+            self._unanswered -= 1
+            if not self._unanswered:
+                self._clear.set()
+
+    async def clear(self, within: float = 3.0) -> None:
+        """Wait until nobody waits for an answer, for `within` seconds at the most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._clear.wait()

@@ -81,6 +81,7 @@ class GrowingBoard:
         self._board = Board(wish.heading(wish.brief), "", run_id=self.run_id)
         self._outlets: list[InteractionMessage] = []
         self._messages: list[LiveMessage] = []
+        self._first_page = partial(self._fields, 0)
         self._generating: asyncio.Task[None] | None = None
 
     @property
@@ -94,7 +95,8 @@ class GrowingBoard:
         group = space_of(self._interaction.guild_id, self._interaction.user)
         with self._bot.at_work.doing(self):
             with self._bot.turns.place(asker, group, self._placed) as place:
-                await self._answer()
+                with self._bot.desk.answering():
+                    await self._answer()
                 self._generating = asyncio.create_task(self._generate(place.come), name=f"board {self.run_id}")
                 try:
                     await asyncio.wait({self._generating})
@@ -113,13 +115,12 @@ class GrowingBoard:
         self._show(entries=tuple(changed.get(entry.idea.id, entry) for entry in self._board.entries))
 
     async def _answer(self) -> None:
-        self._board = replace(self._board, status=self._status())
-        view = pages(self._board)[0]
+        fields = self._fields(0)
         private = self._wish.where.private
-        message_id = await self._respond(view, private)
+        message_id = await self._respond(fields["view"], private)
         outlet = InteractionMessage(self._interaction, message_id, private=private)
         self._outlets.append(outlet)
-        self._messages.append(LiveMessage(outlet, sent={"view": view}))
+        self._messages.append(LiveMessage(outlet, sent=fields))
 
     async def _respond(self, view: Page, private: bool) -> int | None:
         """Send the first page as the answer, in the place of "is thinking", or beside what was pressed."""
@@ -135,6 +136,7 @@ class GrowingBoard:
                 return (await followup.send(view=view, ephemeral=private, wait=True, allowed_mentions=NOBODY)).id
 
     async def _generate(self, turn: Turn) -> None:
+        await self._bot.desk.clear()
         studio = await self._bot.studio()
         async with aclosing(self._wish.make(studio, turn)) as events:
             async for event in events:
@@ -157,8 +159,10 @@ class GrowingBoard:
                 self._finished = event
 
     def _placed(self, place: int) -> None:
+        """The queue has moved: with many in it this is called very often, so it does next to nothing."""
         self._place = place
-        self._show(urgent=place == 0)
+        if self._messages:
+            self._messages[0].show(self._first_page, urgent=place == 0)
 
     def _status(self) -> str:
         """The last line while the board grows."""
@@ -194,8 +198,6 @@ class GrowingBoard:
     def _show(self, *, urgent: bool = True, **changes: Any) -> None:
         """Change the board, and let its messages follow at their pace."""
         self._board = replace(self._board, **changes)
-        if self._board.run_id is not None:  # its end has a status of its own
-            self._board = replace(self._board, status=self._status())
         if not self._messages:
             return  # not answered yet: the answer shows it
         count = len(pages(self._board)) if self._board.entries else 1
@@ -207,7 +209,10 @@ class GrowingBoard:
             message.show(partial(self._fields, number), urgent=urgent)
 
     def _fields(self, number: int) -> Fields:
-        return {"view": pages(self._board)[number]}
+        board = self._board
+        if board.run_id is not None:  # its end has a status of its own
+            board = replace(board, status=self._status())
+        return {"view": pages(board)[number]}
 
 
 def _ideas(count: int) -> str:
