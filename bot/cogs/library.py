@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_BYTES = 8 * 2**20  # of one file: more would keep the library's thread busy for minutes
+MOST_BYTES = 8 * 2**20  # of one file: embedding more would take longer than anyone waits
 NO_FETCHING = (
     "I don't fetch pages: links come with feeds. Save the page, or copy what matters into a text file, and attach that."
 )

@@ -6,11 +6,14 @@ it and where, so that a message which is deleted there is gone from here, and a 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlite_utils import Database, Migrations
 
 from bot.ideation.brief import read_brief
@@ -78,19 +81,29 @@ class Shelf:
     async def add(
         self, space: str, person: str, paths: Sequence[Path], progress: Callable[[Event], None] | None = None
     ) -> Report:
-        """Read files into the space's own collection. `progress` is called on the library's thread."""
-        embedder = self._library.embedder
+        """Read files into the space's own collection.
 
-        def read(store: Store) -> Report:
-            collection = store.collection(space, OWN)
-            before = {source.id for source in store.sources(collection)}
-            report = ingest(store, embedder, collection, paths, progress)
+        A long file takes minutes, so it is read on a thread of its own, on which `progress` is called; the library's
+        thread embeds it batch by batch and answers others in between.
+        """
+        library = self._library
+        embedder = _Borrowed(library)
+        collection = await self._tables.run(Store.collection, space, OWN)
+        before = {source.id for source in await self._tables.run(Store.sources, collection)}
+
+        def read() -> Report:
+            with Store(library.store.path) as store:
+                return ingest(store, embedder, collection, paths, progress)
+
+        def sign(store: Store) -> None:
             for source in store.sources(collection):
                 if source.id not in before:
                     _contribute(store, source, person)
-            return report
 
-        return await self._tables.run(read)
+        try:
+            return await asyncio.to_thread(read)
+        finally:
+            await self._tables.run(sign)
 
     async def save(self, space: str, person: str, post: Post) -> str | None:
         """Make a message a snippet of the space's own collection; its title, or None if its words are there already.
@@ -179,6 +192,20 @@ class Shelf:
             return removed
 
         return await self._tables.run(forget)
+
+
+class _Borrowed:
+    """The library's embedder for another thread: it embeds on the library's thread, in turn with everything else."""
+
+    def __init__(self, library: Library) -> None:
+        self._worker = library.worker
+        self._embedder = library.embedder
+        self.name = library.embedder.name
+        self.dimension = library.embedder.dimension
+
+    def embed(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> NDArray[np.float32]:
+        """As the library's embedder does."""
+        return self._worker.submit(self._embedder.embed, texts, progress).result()
 
 
 def _contribute(store: Store, source: Source, person: str, post: Post | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +74,17 @@ async def test_files_are_listed_with_who_brought_them_and_can_be_removed(parts: 
         await shelf.remove("guild:2", shelved.source.id)
     assert (await shelf.remove("guild:1", shelved.source.id)).source.title == "notes.md"
     assert not any("tide" in text for text in await found(parts, "tide"))
+
+
+async def test_others_are_answered_while_a_long_file_is_read(parts: Parts, tmp_path: Path) -> None:
+    path = tmp_path / "long.jsonl"
+    path.write_text("".join(f'{{"title": "T{n}", "text": "Umbrella number {n} is lent out."}}\n' for n in range(400)))
+    adding = asyncio.create_task(parts.studio.shelf.add("guild:1", "user:2", [path]))
+    answered = 0
+    while not adding.done():
+        await parts.studio.titles("guild:1")
+        answered += 1
+    assert (await adding).added == 400 and answered > 4  # not only before it began and after it ended
 
 
 async def test_forgetting_takes_what_is_a_persons_and_nothing_else(parts: Parts, tmp_path: Path) -> None:
