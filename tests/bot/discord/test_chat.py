@@ -370,10 +370,12 @@ class Lent:
 
 
 async def test_the_real_model_answers_in_a_conversation(stage: Stage, embedded_model: LocalModel) -> None:
-    """The one that asks the packaged model: it says something of its own, and the sparks are named."""
+    """The one that asks the packaged model: it says something of its own, is stopped, and its sparks are named."""
     stage.model = Lent(embedded_model)
     await stage.model.load()
     await stage.restart()
     await stage.alice.says(stage.general, at(stage, "I need an idea for a clock at the harbour"))
-    answer = await stage.alice.sees(stage.general, "-# [1]", within=240)
-    assert len(answer.content.split()) > 8 and len(answer.content) <= 2000
+    await stage.alice.sees(stage.general, lambda message: len(message.content.split()) > 8, within=120)
+    for answer in stage.bot.at_work:
+        answer.stop()
+    assert len((await stage.alice.sees(stage.general, "-# [1]")).content) <= 2000
