@@ -2,6 +2,7 @@
 
     python bench/language.py                      5 rounds of everything: about 15 minutes on two cores
     python bench/language.py --rounds 1 --quick   a look: two tasks, short answers
+    python bench/language.py --only chat          the tasks whose name has "chat" in it
 
 In each round both do each task, in turn, so that a busy machine slows both alike; a ratio is the median over rounds of
 that round's ratio. Each runs in a process of its own, whose peak memory is told. All answers have the same length (ends
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import resource
 import statistics
 import sys
@@ -25,6 +27,10 @@ from dataclasses import asdict, dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+# Threads that wait for one another go to sleep: spinning, as they would by default, they starve each other as soon as
+# anything else wants a core. torch's OpenMP reads this once, when it is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python would look for `bot` in this folder
@@ -282,13 +288,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=5, help="paired rounds (default 5)")
     parser.add_argument("--quick", action="store_true", help="two short tasks only")
+    parser.add_argument("--only", default="", help="only tasks whose name contains this")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--model", type=Path, help="a model's folder (default: the embedded model, as it came)")
     parser.add_argument("--models", type=Path, default=ROOT / ".cache" / "models", help="where converted models are")
     parser.add_argument("--json", type=Path, help="write the numbers here")
     options = parser.parse_args()
     folder = options.model or converted(Recipe(find_gguf(), GGUF_SHA256, GGUF_SHA256), options.models)
-    tasks = QUICK if options.quick else TASKS
+    tasks = tuple(task for task in (QUICK if options.quick else TASKS) if options.only in task.name)
     guard = quality(folder, options.device)
     timings, peaks = race(folder, options.device, tasks, options.rounds)
     print(report(tasks, timings, peaks, guard))

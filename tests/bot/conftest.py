@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,10 @@ import pytest
 
 from bot.language.embedded import embedded_model as make_embedded_model
 from bot.language.local import LocalModel
+
+# torch's threads wait asleep, not spinning, which beside other busy processes is several times faster. OpenMP reads it
+# once, when torch is loaded; no test has done that yet.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="session")
