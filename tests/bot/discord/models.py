@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Sequence
 
-from bot.language.base import Continuation, Message, Piece
+from bot.language.base import Continuation, LanguageModel, Message, Piece
 from tests.bot.fakes import NOUNS, ScriptedModel
 
 
@@ -24,6 +24,16 @@ def grounded_idea(messages: Sequence[Message], seed: int) -> str:
 
 def _long_words(text: str) -> list[str]:
     return sorted({word.strip(".,;:()'\"") for word in text.split()}, key=lambda word: (-len(word), word))
+
+
+class Lent:
+    """A real model of the whole session's, which one bot's services may not close."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self.name, self.load, self.stream = model.name, model.load, model.stream
+
+    async def close(self) -> None:
+        """It is others' still."""
 
 
 class HeldModel(ScriptedModel):

@@ -16,7 +16,7 @@ PEOPLE, WAITING, AT_ONCE = 200, 30, 2
 
 @pytest.fixture
 def own_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the server count the seconds that this process computes: what else the machine does is not the bot's fault."""
+    """Let the server count the seconds that this process computes: what else the machine does is none of the bot's."""
     begun, computed = stage.server.clock.now(), time.process_time()
     monkeypatch.setattr(stage.server.clock, "now", lambda: begun + time.process_time() - computed)
 
