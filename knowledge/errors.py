@@ -9,7 +9,7 @@
     │   │   └── StoreFull            no room left on the disk
     │   ├── ReadError                a file or page cannot be read; names it, and the line where known
     │   └── EmbedderError            the embedder is missing, damaged or cannot be loaded
-    ├── LanguageError                (bot/language/errors.py) the language model: missing, out of memory, unreachable, late
+    ├── LanguageError                (bot/language/errors.py) the language model: missing, too large, unreachable, late
     └── IdeationError                (bot/ideation/errors.py) no idea could be made, or none by that name
 
 Domain code raises these; only the faces (terminal, cogs) translate them into what a person sees.

@@ -1,4 +1,4 @@
-"""The values of `knowledge`: collections, sources, snippets and hits. Frozen; they know nothing of how they are stored."""
+"""The values of `knowledge`: collections, sources, snippets and hits. Frozen; they know no store."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ class Snippet:
 class Hit:
     """A snippet with why it was found.
 
-    `score` orders hits (fused, larger is better); `similarity` is the cosine to the query in [-1, 1]; `band` is where it
-    lies; `why` is a short phrase for people ("shares 'harbour'", "a distant cousin").
+    `score` orders hits (fused, larger is better); `similarity` is the cosine to the query in [-1, 1]; `band` is where
+    it lies; `why` is a short phrase for people ("shares the word 'harbour'", "remotely related").
     """
 
     snippet: Snippet
@@ -106,7 +106,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a hit must satisfy. Empty means no condition; `since` and `until` are inclusive ISO 8601 dates of any precision."""
+    """What a hit must satisfy; empty is no condition. `since` and `until` are inclusive ISO 8601 dates."""
 
     kinds: frozenset[Kind] = field(default_factory=frozenset)
     topics: frozenset[str] = field(default_factory=frozenset)
