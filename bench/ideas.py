@@ -102,7 +102,7 @@ async def _measure(
     from rich.console import Console
     from rich.progress import Progress, TimeElapsedColumn
 
-    real = read_settings().model_copy(update={"model": model_name})
+    real = read_settings().model_copy(update={"model": model_name, "timeout": 3600.0})  # a busy machine is no fault
     models = real.data_dir / "models"
     settings = real.model_copy(update={"data_dir": real.data_dir / "bench"})
     embedder = Remembered(SentenceTransformerEmbedder(settings.embedder), settings.data_dir / "vectors")
