@@ -161,6 +161,8 @@ class _View:
         vectors = np.zeros((len(ids), dimension), np.float32)
         for index in self.indexes:
             held = index.holds(ids)
+            if held.all():
+                return index.vectors(ids)
             vectors[held] = index.vectors(ids[held])
         return vectors
 
