@@ -86,7 +86,6 @@ class LiveMessage:
             key = _key(fields)
             if key == self._shown:
                 continue
-            self._last = asyncio.get_running_loop().time()
             try:
                 await self.outlet.put(fields)
                 self._shown, failures = key, 0
@@ -99,6 +98,8 @@ class LiveMessage:
                 log.warning("a message could not be edited (attempt %d): %s", failures, error)
                 if failures >= TRIES:
                     self.gone = True
+            # Counted from when it was answered: however long an edit is on its way, Discord never sees two too soon.
+            self._last = asyncio.get_running_loop().time()
 
     async def _wait(self) -> None:
         """Sleep until the pace allows the next edit; wake when something urgent comes."""
