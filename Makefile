@@ -3,7 +3,7 @@
 #   make run                                 the studio in this terminal (with DISCORD_TOKEN in .env: the Discord bot)
 #   make test                                the tests (ARGS="-k journal" passes options on to pytest)
 #   make check                               formatting, lint, types, layers, documentation
-#   make bench                               the benchmarks, each of which prints a table
+#   make bench                               the benchmarks: hours; ARGS=--quick for a first look, or run one by itself
 #   make clean                               remove the virtual environment and caches (your library stays)
 #
 # Variables
@@ -55,7 +55,8 @@ format: $(VENV)/.installed
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 bench: $(VENV)/.installed
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script $(ARGS) || exit 1; done
+	@for name in retrieval language discord ideas; do \
+		echo "== bench/$$name.py"; $(BIN)/python bench/$$name.py $(ARGS) || exit 1; done
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache build *.egg-info

@@ -84,6 +84,7 @@ def _open_library(
 ) -> Library:
     """Open store, embedder, starter collection, indexes and journal, on the worker's thread."""
     from knowledge.embedder import SentenceTransformerEmbedder
+    from knowledge.embedding import embed_missing
     from knowledge.index import Indexes
     from knowledge.retriever import Retriever
     from knowledge.starter import load_starter
@@ -93,6 +94,8 @@ def _open_library(
     try:
         embedder = make_embedder() if make_embedder else SentenceTransformerEmbedder(settings.embedder)
         load_starter(store, embedder, lambda done, of: progress("embedding the starter collection", done / of))
+        for collection in store.collections():  # nothing to do unless the embedder was changed
+            embed_missing(store, embedder, collection, lambda done, of: progress("embedding the library", done / of))
         indexes = Indexes(settings.data_dir / "indexes", store, embedder.name, embedder.dimension)
         return Library(worker, store, embedder, indexes, Retriever(store, embedder, indexes), Journal(store))
     except BaseException:

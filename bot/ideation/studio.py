@@ -361,7 +361,9 @@ class Studio:
 
         def read() -> Report:
             collection = library.store.collection(space, "own")
-            return ingest(library.store, library.embedder, collection, paths, progress)
+            report = ingest(library.store, library.embedder, collection, paths, progress)
+            library.indexes.of(collection)  # caught up now, not in the next person's search
+            return report
 
         return await library.run(read)
 
