@@ -230,6 +230,7 @@ def table(rows: Sequence[dict[str, float | str]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure retrieval.")
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)), help="numbers of vectors, with commas between")
+    parser.add_argument("--quick", action="store_true", help="only the two smallest sizes")
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-starter", action="store_true", help="leave out the starter collection")
@@ -237,7 +238,7 @@ def main() -> None:
     arguments = parser.parse_args()
     cores, load = os.cpu_count(), os.getloadavg()[0]
     print(f"{platform.machine()}, {cores} cores, load {load:.1f} at the start, FAISS {faiss.__version__}\n")
-    sizes = [int(size) for size in arguments.sizes.split(",") if size]
+    sizes = [int(size) for size in arguments.sizes.split(",") if size][: 2 if arguments.quick else None]
     results: dict[str, object] = {"cores": cores, "load": load, "queries": arguments.queries, "seed": arguments.seed}
     if sizes:
         rows = [measure_index(size, arguments.queries, arguments.seed) for size in sizes]
