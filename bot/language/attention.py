@@ -147,12 +147,12 @@ class Segment:
         own_keys[row, :, slot], own_values[row, :, slot] = key, value
         keys, values = own_keys[self._rows, :, : self._seen], own_values[self._rows, :, : self._seen]
 
-        queries = self._by_sequence(query, key.shape[1])
+        queries = self._by_sequence(query * scale, key.shape[1])
         scores = queries @ keys.transpose(-1, -2)
         if self.prefix is not None:
             shared_keys = self.prefix.keys[layer, 0, :, : self.prefix_length]
             scores = torch.cat([_times_shared(queries, shared_keys.transpose(-1, -2)), scores], dim=-1)
-        scores = scores.float() * scale
+        scores = scores.float()
         if cap is not None:
             scores = torch.tanh(scores / cap) * cap
         mask = self._mask(window)

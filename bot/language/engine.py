@@ -44,7 +44,7 @@ class Limits:
     """
 
     places: int = 32
-    chunk: int = 128
+    chunk: int = 256
     memory: int = 1 << 30
     prefixes: int = 1 << 28
 
