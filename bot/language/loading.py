@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bot.language.chat import ChatTemplate
 from bot.language.conversion import Progress, converted, recipe_for_file
 from bot.language.errors import LanguageError, ModelNotFound, ModelTooLarge
+from bot.language.packed import has_fast_bf16
 from bot.language.surroundings import offline, quiet
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def compute_dtype(device: torch.device) -> torch.dtype:
 
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    return torch.float32
+    return torch.bfloat16 if has_fast_bf16() else torch.float32
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:

@@ -102,12 +102,13 @@ def test_the_converted_model_is_the_original(file, original, tmp_path):
     told = []
     folder = converted(recipe_for_file(file), tmp_path, lambda stage, fraction: told.append((stage, fraction)))
     loaded = load(folder)
+    found = loaded.model.state_dict()
+    for name, weight in original.state_dict().items():
+        torch.testing.assert_close(found[name].bfloat16(), weight.bfloat16(), msg=name)
     tokens = torch.tensor([list(range(20))])
-    rounded = tiny.model("llama")
-    rounded.load_state_dict({name: weight.bfloat16().float() for name, weight in original.state_dict().items()})
     with torch.inference_mode():
-        ours, theirs = loaded.model(tokens).logits, rounded(tokens).logits
-    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
+        ours, theirs = loaded.model.float()(tokens).logits, original(tokens).logits
+    assert (ours.argmax(-1) == theirs.argmax(-1)).float().mean() > 0.9
     assert loaded.window == 1024 and tiny.END in loaded.end_tokens
     assert not partials(tmp_path)
     fractions = [fraction for _, fraction in told]
@@ -220,7 +221,7 @@ def test_an_adapter_is_merged_and_gets_a_folder_of_its_own(file, adapter, tmp_pa
     assert tuned.folder_name != plain.folder_name
     loaded = load(converted(tuned, tmp_path))
     for name, weight in merged.state_dict().items():
-        torch.testing.assert_close(loaded.model.state_dict()[name], weight.to(torch.bfloat16).float(), msg=name)
+        torch.testing.assert_close(loaded.model.state_dict()[name].bfloat16(), weight.bfloat16(), msg=name)
     other = tmp_path / "other"
     other.mkdir()
     for path in folder.iterdir():
