@@ -8,8 +8,9 @@ or when `warm` asks for it, so that search and sparks never wait for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+import gc
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 from bot.ideation.candidates import Writer
@@ -63,7 +64,8 @@ async def open_services(
     language_model = model or make_model(settings, progress)
     worker = Worker("library")
     try:
-        library = await worker.run(_open_library, settings, worker, embedder, progress)
+        with _uncollected():
+            library = await worker.run(_open_library, settings, worker, embedder, progress)
     except BaseException:
         await worker.close()
         raise
@@ -77,6 +79,20 @@ async def open_services(
     finally:
         await language_model.close()
         await library.close()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage collection while the libraries load: in vain it would take a quarter of the time.
+
+    What is there afterwards stays, so it is left out of later collections too.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _open_library(

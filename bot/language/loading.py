@@ -7,6 +7,7 @@ that comes with a model is never run, and weights are read from safetensors only
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,9 @@ def load(folder: Path, device: str = "auto") -> Loaded:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    # PyTorch gives a thread that first computes now the count that some thread set last, and the embedder's thread sets
+    # one while it embeds a query: without this the model might be left with a single core for good.
+    torch.set_num_threads(_threads())
     where = _device(device)
     try:
         with offline(), quiet():
@@ -122,6 +126,12 @@ def load(folder: Path, device: str = "auto") -> Loaded:
     text_config = model.config.get_text_config()
     window = getattr(text_config, "max_position_embeddings", None) or 2048
     return Loaded(model, ChatTemplate(tokenizer), torch.device(where), window, _end_tokens(model, tokenizer))
+
+
+def _threads() -> int:
+    """Threads to compute with on a CPU: what OMP_NUM_THREADS says, else one for each core this process may use."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wanted) if wanted.isdigit() and int(wanted) else len(os.sched_getaffinity(0))
 
 
 def _device(name: str) -> torch.device:
