@@ -7,8 +7,8 @@ import os
 
 def main() -> None:
     """Run the command line."""
-    # Threads that wait for each other by spinning take the cores from whoever else needs them, and then wait the longer.
-    # OpenMP reads this when torch is first imported, so it is set before anything else.
+    # Threads that wait for each other by spinning take the cores from whoever else needs them. OpenMP reads
+    # this when torch is first imported, so it is set before anything else.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from bot.cli import app
 
