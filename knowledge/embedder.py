@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from logging import ERROR, getLogger
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -177,7 +180,8 @@ def _ask_hub_for(name: str) -> None:
 
 
 def _load(model: str, device: str | None, local: bool) -> SentenceTransformer:
-    from sentence_transformers import SentenceTransformer
+    with _sklearn_later():
+        from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
     # What they warn of on the way is either of no consequence or in the error that follows.
@@ -198,6 +202,39 @@ def _load(model: str, device: str | None, local: bool) -> SentenceTransformer:
 def _reason(error: Exception) -> str:
     """The first line of what an error says."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
+
+
+@contextmanager
+def _sklearn_later() -> Iterator[None]:
+    """While sentence-transformers is imported, scikit-learn is not: a second saved at every start.
+
+    Only its evaluators use scikit-learn, for a few metrics, which it imports by name. Each name becomes a function that
+    loads scikit-learn when it is first called; nothing is called here, and everything works as before where it is.
+    """
+    spec = importlib.util.find_spec("sklearn")
+    if spec is None or "sklearn" in sys.modules:
+        yield
+        return
+    package, metrics = ModuleType("sklearn"), ModuleType("sklearn.metrics")
+    package.__spec__ = spec
+    metrics.__dict__["__getattr__"] = _metric_later
+    sys.modules.update({"sklearn": package, "sklearn.metrics": metrics})
+    try:
+        yield
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "sklearn"]:
+            del sys.modules[name]
+
+
+def _metric_later(name: str) -> Callable[..., Any]:
+    """A function of sklearn.metrics that is looked up when it is called."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+
+    def metric(*arguments: Any, **options: Any) -> Any:
+        return getattr(importlib.import_module("sklearn.metrics"), name)(*arguments, **options)
+
+    return metric
 
 
 def _is_out_of_memory(error: Exception) -> bool:
