@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -117,14 +117,16 @@ class TerminalStudio:
     async def _interruptible(self, work: Coroutine[Any, Any, bool]) -> bool:
         """Run work that Ctrl-C stops: what was shown until then stays."""
         loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
-        loop.add_signal_handler(signal.SIGINT, task.cancel)
+        with suppress(NotImplementedError):  # Windows: Ctrl-C ends the program as it does any other
+            loop.add_signal_handler(signal.SIGINT, task.cancel)
         try:
             return await task
         except asyncio.CancelledError:
             self._console.print(Text("Stopped; what is here stays.", style="dim"))
             return True
         finally:
-            loop.remove_signal_handler(signal.SIGINT)
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(signal.SIGINT)
 
     async def _dispatch(self, line: str) -> None:
         word, _, rest = line.partition(" ")

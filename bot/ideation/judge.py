@@ -14,10 +14,10 @@ import numpy as np
 
 from bot.ideation import gates
 from bot.ideation.gates import Gate, Vector
-from bot.ideation.library import STARTER
 from bot.ideation.selection import quality
 from bot.ideation.types import Brief, Words
 from bot.ideation.worked import worked_examples
+from knowledge import starter
 from knowledge.embedder import Embedder
 from knowledge.embedding import passage
 from knowledge.store import Store
@@ -40,7 +40,7 @@ class Background:
 def read_background(store: Store, embedder: Embedder) -> Background:
     """Other people's briefs and random starter snippets; the same ones every time."""
     briefs = embedder.embed([example.brief for example in worked_examples()[:BACKGROUND_BRIEFS]])
-    _, vectors = store.vectors(store.collection(STARTER, STARTER), embedder.name)
+    _, vectors = store.vectors(store.collection(starter.SPACE, starter.NAME), embedder.name)
     rows = random.Random(0).sample(range(len(vectors)), k=min(BACKGROUND_SNIPPETS, len(vectors)))
     return Background(briefs, vectors[rows] if rows else np.zeros((0, briefs.shape[1]), dtype=np.float32))
 

@@ -15,12 +15,13 @@ from bot.worker import Worker
 from knowledge.embedder import Embedder
 from knowledge.index import Indexes
 from knowledge.retriever import Retriever
+from knowledge.starter import SPACE
 from knowledge.store import Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-STARTER = "starter"
+STARTER = SPACE
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,10 @@ def load(folder: Path, device: str = "auto") -> Loaded:
 def _threads() -> int:
     """Threads to compute with on a CPU: what OMP_NUM_THREADS says, else one for each core this process may use."""
     wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return int(wanted) if wanted.isdigit() and int(wanted) else len(os.sched_getaffinity(0))
+    if wanted.isdigit() and int(wanted):
+        return int(wanted)
+    # Only Linux tells which cores a process may use.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _device(name: str) -> torch.device:
