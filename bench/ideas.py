@@ -32,7 +32,7 @@ from bot.language.base import LanguageModel  # noqa: E402
 from bot.language.local import LocalModel  # noqa: E402
 from bot.services import EMBEDDED, Services, make_model, open_services  # noqa: E402
 from bot.settings import read_settings  # noqa: E402
-from knowledge.embedder import SentenceTransformerEmbedder  # noqa: E402
+from knowledge.embedded import open_embedder  # noqa: E402
 from knowledge.errors import BadInput, KindlingError  # noqa: E402
 
 NAMES = {
@@ -105,7 +105,7 @@ async def _measure(
     real = read_settings().model_copy(update={"model": model_name, "timeout": 3600.0})  # a busy machine is no fault
     models = real.data_dir / "models"
     settings = real.model_copy(update={"data_dir": real.data_dir / "bench"})
-    embedder = Remembered(SentenceTransformerEmbedder(settings.embedder), settings.data_dir / "vectors")
+    embedder = Remembered(open_embedder(settings.embedder), settings.data_dir / "vectors")
     snippets = library_texts()
     shelf = Shelf(snippets, embedder.embed(snippets), embedder.embed)
     yardstick = Yardstick(embedder.embed, UntunedReferee(models), all_briefs, snippets, training_bodies())

@@ -39,7 +39,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from knowledge.embedder import SentenceTransformerEmbedder
+from knowledge.embedded import open_embedder
 from knowledge.index import Index, Indexes
 from knowledge.nearest import Approximate
 from knowledge.retriever import Retriever
@@ -180,7 +180,7 @@ def measure_index(size: int, queries: int, seed: int) -> dict[str, float | str]:
 
 def measure_starter(queries: int) -> list[dict[str, float | str]]:
     """The rows of the second table."""
-    embedder = SentenceTransformerEmbedder(device="cpu")
+    embedder = open_embedder(device="cpu")
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "kindling.db") as store:
         start = time.perf_counter()
         load_starter(store, embedder)

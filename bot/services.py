@@ -99,7 +99,7 @@ def _open_library(
     settings: Settings, worker: Worker, make_embedder: Callable[[], Embedder] | None, progress: Progress
 ) -> Library:
     """Open store, embedder, starter collection, indexes and journal, on the worker's thread."""
-    from knowledge.embedder import SentenceTransformerEmbedder
+    from knowledge.embedded import open_embedder
     from knowledge.embedding import embed_missing
     from knowledge.index import Indexes
     from knowledge.retriever import Retriever
@@ -108,7 +108,7 @@ def _open_library(
 
     store = Store(settings.data_dir / "kindling.db")
     try:
-        embedder = make_embedder() if make_embedder else SentenceTransformerEmbedder(settings.embedder)
+        embedder = make_embedder() if make_embedder else open_embedder(settings.embedder)
         load_starter(store, embedder, lambda done, of: progress("embedding the starter collection", done / of))
         for collection in store.collections():  # nothing to do unless the embedder was changed
             embed_missing(store, embedder, collection, lambda done, of: progress("embedding the library", done / of))

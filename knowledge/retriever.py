@@ -15,7 +15,7 @@ from knowledge.dial import Ids, Survey, Vectors, draw, interleaved, shares
 from knowledge.embedder import Embedder
 from knowledge.index import Index, Indexes
 from knowledge.store import NO_FILTERS, Store
-from knowledge.types import Band, Collection, Distance, Filters, Hit
+from knowledge.types import Band, Collection, Distance, Filters, Hit, Snippet
 
 RRF_K = 60  # as in Cormack, Clarke and Büttcher 2009, "Reciprocal rank fusion outperforms Condorcet ..."
 
@@ -51,7 +51,7 @@ class Retriever:
         worth = np.fromiter(fused.values(), np.float32, len(fused))
         # Twice as many as wanted: some may turn out to be the same text, or to have been deleted this moment.
         drawn = draw(survey, rows, 2 * count, worth, variety=0.0)
-        return self._hits(query, survey, drawn, fused)[:count]
+        return self._hits(query, survey, drawn, fused, count)
 
     def sparks(
         self,
@@ -93,7 +93,7 @@ class Retriever:
             taken += drawings[-1]
             free[taken] = False
         drawings.append(_draw_nearby(survey, np.flatnonzero(free), count - len(taken), distance, beside=taken))
-        return self._hits(query, survey, interleaved(drawings), {})
+        return self._hits(query, survey, interleaved(drawings), {}, count)
 
     def _view(self, spaces: Sequence[str], filters: Filters) -> _View:
         collections = [found for space in dict.fromkeys(spaces) for found in self._store.collections(space)]
@@ -116,19 +116,25 @@ class Retriever:
         ids = np.concatenate([sample, besides])
         return Survey.of(ids, view.vectors(ids, len(vector)), vector, sampled=len(sample))
 
-    def _hits(self, query: str, survey: Survey, rows: Sequence[int], scores: Mapping[int, float]) -> list[Hit]:
-        """Rows as hits, in order, without those that were deleted meanwhile or whose text came before."""
+    def _hits(
+        self, query: str, survey: Survey, rows: Sequence[int], scores: Mapping[int, float], count: int
+    ) -> list[Hit]:
+        """The first `count` rows as hits, but for those that were deleted meanwhile or whose text came before."""
         place = {int(survey.ids[row]): row for row in rows}
-        shared = self._store.shared_words(place, query)
-        hits: dict[str, Hit] = {}
+        texts: dict[str, Snippet] = {}
         for snippet in self._store.snippets(place):
-            cosine = float(survey.cosines[place[snippet.id]])
-            band = survey.band(cosine)
-            word = shared.get(snippet.id) if band is not Band.FAR else None
+            texts.setdefault(" ".join(snippet.text.lower().split()), snippet)
+        snippets = list(texts.values())[:count]
+        cosines = {snippet.id: float(survey.cosines[place[snippet.id]]) for snippet in snippets}
+        bands = {snippet_id: survey.band(cosine) for snippet_id, cosine in cosines.items()}
+        shared = self._store.shared_words([i for i, band in bands.items() if band is not Band.FAR], query)
+
+        def hit(snippet: Snippet) -> Hit:
+            cosine, band, word = cosines[snippet.id], bands[snippet.id], shared.get(snippet.id)
             why = f"shares the word '{word}'" if word else _WHY[band]
-            hit = Hit(snippet, scores.get(snippet.id, cosine), cosine, band, why)
-            hits.setdefault(" ".join(snippet.text.lower().split()), hit)
-        return list(hits.values())
+            return Hit(snippet, scores.get(snippet.id, cosine), cosine, band, why)
+
+        return [hit(snippet) for snippet in snippets]
 
 
 @dataclass(frozen=True, slots=True)

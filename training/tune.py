@@ -95,11 +95,11 @@ def main(
 
 
 def _unleaked(examples: Sequence[Example], dev: Path) -> tuple[list[Example], list[Example]]:
-    from knowledge.embedder import SentenceTransformerEmbedder
+    from knowledge.embedded import open_embedder
 
     if not examples or not dev.exists():
         return list(examples), []
-    return without_leaks(examples, dev_briefs(dev), SentenceTransformerEmbedder().embed)
+    return without_leaks(examples, dev_briefs(dev), open_embedder().embed)
 
 
 def _thinned(examples: Sequence[Example], share: float, draw: random.Random) -> list[Example]:

@@ -19,7 +19,7 @@ from bench.ideation.referee import UntunedReferee
 from bench.yardstick import Scored, Shown, Yardstick
 from bot.ideation.gates import Gate
 from bot.ideation.lexical import words
-from knowledge.embedder import SentenceTransformerEmbedder
+from knowledge.embedded import open_embedder
 
 ROOT = Path(__file__).parents[2]
 FIVE = 5
@@ -44,7 +44,7 @@ class Remembering:
     """The real embedder, which is asked for every text once."""
 
     def __init__(self) -> None:
-        self._embedder = SentenceTransformerEmbedder(device="cpu")
+        self._embedder = open_embedder(device="cpu")
         self._known: dict[str, np.ndarray] = {}
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:

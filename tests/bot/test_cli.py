@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from bot.cli import app
 from bot.ideation.gates import format_fault
 from bot.services import make_model
-from knowledge import embedder as embedders
+from knowledge import embedded
 from tests.bot.fakes import ScriptedModel
 from tests.knowledge.fakes import HashEmbedder
 
@@ -36,7 +36,7 @@ def stand_ins(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> ScriptedModel:
     """A scripted model and a hash embedder in the place of the real ones, and a starter collection of 60 snippets."""
     model = ScriptedModel()
     monkeypatch.setattr("bot.services.make_model", lambda settings, progress: model)
-    monkeypatch.setattr(embedders, "SentenceTransformerEmbedder", lambda name: HashEmbedder(dimension=128))
+    monkeypatch.setattr(embedded, "open_embedder", lambda name: HashEmbedder(dimension=128))
     from knowledge import starter
 
     some = starter.read_drafts(

