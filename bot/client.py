@@ -62,6 +62,15 @@ class CannotStart(KindlingError):
     """The bot cannot connect; the message says what to click."""
 
 
+class Commands(app_commands.CommandTree["Kindling"]):
+    """The slash commands; who calls one lines up at the front desk."""
+
+    async def interaction_check(self, interaction: discord.Interaction) -> bool:
+        """Called by discord.py before a command: everybody may call, each in turn."""
+        await self.client.desk.line_up()
+        return True
+
+
 class Kindling(commands.Bot):
     """The bot. `opened`, where given, stands in for the services that the settings describe; `say` tells the owner."""
 
@@ -73,6 +82,7 @@ class Kindling(commands.Bot):
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
+            tree_cls=Commands,
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,

@@ -70,8 +70,18 @@ class FrontDesk:
 
     def __init__(self) -> None:
         self._unanswered = 0
+        self._door = asyncio.Lock()
         self._clear = asyncio.Event()
         self._clear.set()
+
+    async def line_up(self) -> None:
+        """Wait until those who came before have been let in, one in each turn of the event loop.
+
+        Two hundred who come at once would else begin in the same turn, and until it is over nothing else could run: no
+        edit, no heartbeat. As it is, those who came first are also answered first.
+        """
+        with self.answering():
+            await self._through_the_door()
 
     @contextmanager
     def answering(self) -> Iterator[None]:
@@ -86,7 +96,14 @@ class FrontDesk:
                 self._clear.set()
 
     async def clear(self, within: float = 3.0) -> None:
-        """Wait until nobody waits for an answer, for `within` seconds at the most."""
+        """Wait until nobody waits for an answer, for `within` seconds at the most; then work begins one by one."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
-                await self._clear.wait()
+                while self._unanswered:
+                    await self._clear.wait()
+        await self._through_the_door()
+
+    async def _through_the_door(self) -> None:
+        """One in each turn of the event loop, first come, first served."""
+        async with self._door:
+            await asyncio.sleep(0)

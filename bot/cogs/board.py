@@ -53,6 +53,12 @@ class Press(ui.DynamicItem[ui.Item[Any]], template=PATTERN):
         """Called by discord.py when a custom id fits the pattern."""
         return cls(item)
 
+    async def interaction_check(self, interaction: discord.Interaction) -> bool:
+        """Called by discord.py first: everybody may press, each in turn."""
+        bot: Any = interaction.client
+        await bot.desk.line_up()
+        return True
+
     async def callback(self, interaction: discord.Interaction) -> None:
         """Hand the press on. discord.py would swallow an error here, so it is answered here."""
         board: Any = interaction.client.get_cog(Boards.__cog_name__)  # type: ignore[attr-defined]

@@ -64,9 +64,10 @@ class LiveMessage:
         """
         if self.gone:
             return
+        if self._build is None or (urgent and not self._urgent):  # else it waits already, and for long enough
+            self._changed.set()
         self._build = build
         self._urgent = self._urgent or urgent
-        self._changed.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._follow(), name="live message")
 
