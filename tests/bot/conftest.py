@@ -11,6 +11,9 @@ import pytest
 
 from bot.language.embedded import embedded_model as make_embedded_model
 from bot.language.local import LocalModel
+from bot.services import open_services
+from bot.settings import Settings
+from tests.bot.fakes import ScriptedModel
 
 # torch's threads wait asleep, not spinning, which beside other busy processes is several times faster. OpenMP reads it
 # once, when torch is loaded; no test has done that yet.
@@ -21,6 +24,21 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 def models_dir() -> Path:
     """Where converted models are kept between test runs."""
     return Path(__file__).parents[2] / ".cache" / "models"
+
+
+@pytest.fixture(scope="session")
+def real_library(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Path:
+    """A data folder to be copied: the starter collection as the real embedder sees it, and the converted model."""
+    folder = tmp_path_factory.mktemp("real")
+    models_dir.mkdir(parents=True, exist_ok=True)
+    (folder / "models").symlink_to(models_dir)
+
+    async def prepare() -> None:
+        async with open_services(Settings(_env_file=None, data_dir=folder), model=ScriptedModel()):  # type: ignore[call-arg]
+            pass
+
+    asyncio.run(prepare())
+    return folder
 
 
 @pytest.fixture(scope="session")

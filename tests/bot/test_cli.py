@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -202,13 +202,10 @@ class TestWithStandIns:
         assert "[bold]and[/bold]" in out and "\x1b" not in out and "\x07" not in out
 
 
-@pytest.fixture(scope="module")
-def real_data(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Path]:
-    """A data folder whose converted model is the one that all tests share."""
-    folder = tmp_path_factory.mktemp("real")
-    models_dir.mkdir(parents=True, exist_ok=True)
-    (folder / "models").symlink_to(models_dir)
-    yield folder
+@pytest.fixture
+def real_data(real_library: Path, tmp_path: Path) -> Path:
+    """A data folder of the test's own, whose converted model is the one that all tests share."""
+    return Path(shutil.copytree(real_library, tmp_path / "data", symlinks=True))
 
 
 def real_kindling(folder: Path, *arguments: str, line: str = "") -> subprocess.CompletedProcess[str]:

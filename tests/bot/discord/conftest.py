@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from bot.client import Kindling
 from bot.cogs import live
 from bot.services import Services, open_services
 from bot.settings import Settings
+from knowledge.embedder import Embedder
 from tests.bot.discord.models import grounded_idea
 from tests.bot.fakes import ScriptedModel
 from tests.discord_server import DiscordServer, discord_server_fixture, running
@@ -42,6 +43,7 @@ class Stage:
         self.server = server
         self.data_dir = data_dir
         self.model = model
+        self.embedder: Callable[[], Embedder] = HashEmbedder
         self.home = server.guild("Home")
         self.general = next(iter(self.home.channels.values()))
         self.alice = server.member("alice", self.home)
@@ -55,7 +57,7 @@ class Stage:
         """Open the services and connect the bot."""
         chosen = Settings(_env_file=None, data_dir=self.data_dir, **settings)  # type: ignore[call-arg]
         self.services = await self._resources.enter_async_context(
-            open_services(chosen, embedder=HashEmbedder, model=self.model)
+            open_services(chosen, embedder=self.embedder, model=self.model)
         )
         self.bot = Kindling(chosen, opened=self.services, say=self.told.append)
         await self._resources.enter_async_context(running(self.server, self.bot))

@@ -9,9 +9,8 @@ import pytest
 
 from bot.cogs import live
 from bot.ideation.studio import Studio
-from bot.language.local import LocalModel
 from tests.bot.discord.conftest import Stage
-from tests.bot.discord.models import HeldModel, Lent
+from tests.bot.discord.models import HeldModel
 from tests.discord_server import Message, Person, eventually
 
 BRIEF = "a tea shop by the harbour"
@@ -236,16 +235,3 @@ async def test_a_third_request_of_one_person_must_wait_for_an_earlier(stage: Sta
     refused = await stage.alice.slash(stage.general, "brainstorm", brief="a third lamp")
     assert "earlier request" in refused.text and refused.response.ephemeral
     model.release()
-
-
-async def test_the_real_model_fills_a_board(stage: Stage, embedded_model: LocalModel) -> None:
-    """The one that asks the packaged model, for one draft: an idea with its record, or a board that says why not."""
-    stage.model = Lent(embedded_model)
-    await stage.model.load()
-    await stage.restart(timeout=300, rounds=1, candidates=1)
-    answer = await stage.alice.slash(stage.general, "brainstorm", brief=BRIEF, count=1)
-    await eventually(lambda: not list(stage.bot.at_work), within=300)
-    assert "Sparks found" in answer.messages[0].revisions[1].text
-    entries = await stage.services.studio.ideas(f"guild:{stage.home.id}")
-    assert ideas_on(answer.response) == [f"1. {entry.idea.title}" for entry in entries]
-    assert entries[0].idea.provenance.model == embedded_model.name if entries else "fit to show" in answer.text

@@ -14,7 +14,6 @@ from bot.cogs import live
 from bot.language.base import Continuation, Piece
 from bot.language.base import Message as Turn
 from bot.language.errors import ModelTimeout
-from bot.language.local import LocalModel
 from tests.bot.discord.conftest import Stage
 from tests.bot.fakes import ScriptedModel
 from tests.discord_server import Message
@@ -357,25 +356,3 @@ class TestTrouble:
         await stage.alice.says(stage.general, "darker", reply_to=last)
         await stage.alice.sees(stage.general, "-# [1]", after=last)
         assert [turn.text for turn in stage.model.asked[-1][1:-1]] == [f"{REPLY} smaller", REPLY]
-
-
-class Lent:
-    """The session's real model, which the bot's services may not close."""
-
-    def __init__(self, model: LocalModel) -> None:
-        self.name, self.load, self.stream = model.name, model.load, model.stream
-
-    async def close(self) -> None:
-        """It is others' still."""
-
-
-async def test_the_real_model_answers_in_a_conversation(stage: Stage, embedded_model: LocalModel) -> None:
-    """The one that asks the packaged model: it says something of its own, is stopped, and its sparks are named."""
-    stage.model = Lent(embedded_model)
-    await stage.model.load()
-    await stage.restart()
-    await stage.alice.says(stage.general, at(stage, "I need an idea for a clock at the harbour"))
-    await stage.alice.sees(stage.general, lambda message: len(message.content.split()) > 8, within=120)
-    for answer in stage.bot.at_work:
-        answer.stop()
-    assert len((await stage.alice.sees(stage.general, "-# [1]")).content) <= 2000
