@@ -179,8 +179,8 @@ class Kindling(commands.Bot):
             return
         try:
             await self.tree.sync(guild=guild)
-            if before.get("guild") and guild is None:  # what was tried out in one server would be there twice
-                await self.tree.sync(guild=discord.Object(before["guild"]))
+            if before and before.get("guild") != self.settings.guild:  # else they would be there twice
+                await self._withdraw(before.get("guild"))
         except (discord.Forbidden, discord.NotFound):
             raise CannotStart(
                 f"Discord does not let Kindling put its commands into server {self.settings.guild}: invite it there by "
@@ -188,6 +188,15 @@ class Kindling(commands.Bot):
             ) from None
         await asyncio.to_thread(_write, mark, now)
         log.info("told Discord of %d commands", len(definitions))
+
+    async def _withdraw(self, guild: int | None) -> None:
+        """Take back the commands that everybody, or one server, was told of."""
+        assert self.application_id is not None
+        if guild is None:
+            await self.http.bulk_upsert_global_commands(self.application_id, payload=[])
+            return
+        with suppress(discord.Forbidden, discord.NotFound):  # it has put the bot out: nothing is there twice
+            await self.http.bulk_upsert_guild_commands(self.application_id, guild, payload=[])
 
     async def _failed(self, interaction: discord.Interaction, error: app_commands.AppCommandError) -> None:
         """The edge for slash commands: what went wrong, in one line, to the person who asked."""

@@ -66,11 +66,17 @@ async def test_commands_are_told_only_when_they_changed(stage: Stage) -> None:
 
 
 async def test_commands_can_be_tried_out_in_one_server(stage: Stage) -> None:
-    await stage.restart(guild=stage.home.id)
-    assert scopes(stage) == [None, stage.home.id]
-    assert {one["name"] for one in stage.server.commands.listed(stage.home.id)} >= {"brainstorm", "inspire"}
-    await stage.restart()
-    assert scopes(stage)[2:] == [None, stage.home.id] and not stage.server.commands.listed(stage.home.id)
+    """Wherever they are told next, they are taken back where they were: nobody sees a command twice."""
+    other = stage.server.guild("Other")
+
+    def told() -> list[int | None]:
+        places = (None, stage.home.id, other.id)
+        return [place for place in places if {one["name"] for one in stage.server.commands.listed(place)} >= {"inspire"}]
+
+    assert told() == [None]
+    for guild in (stage.home.id, other.id, None):
+        await stage.restart(guild=guild)
+        assert told() == [guild]
 
 
 async def test_every_command_and_option_is_described_and_works_in_direct_messages(stage: Stage) -> None:
