@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from bot.ideation.choices import Learned
 from bot.ideation.events import Finished
 from bot.ideation.journal import Entry
 from bot.ideation.prompts import quoted
@@ -149,6 +150,19 @@ def critique(one: Critique) -> RenderableType:
         Text("risk      ", style="red").append(quoted(one.risk), style="default"),
         Text("question  ", style="cyan").append(quoted(one.question), style="default"),
     )
+
+
+def learned(one: Learned) -> RenderableType:
+    """What one's choices say of one's taste."""
+    if not one.choices:
+        return Text("Nothing yet: save and duel are what I learn from.", style="dim")
+    lines = [Text(f"From {one.choices} {'choice' if one.choices == 1 else 'choices'}.")]
+    if one.towards:
+        lines.append(Text("leans towards    ", style="green").append(quoted(", ".join(one.towards)), style="default"))
+    if one.away:
+        lines.append(Text("leans away from  ", style="red").append(quoted(", ".join(one.away)), style="default"))
+    counts = "It counts; taste off ends that." if one.learns else "It does not count; taste on lets it."
+    return Group(*lines, Text(counts, style="dim"))
 
 
 def outline(steps: Sequence[str]) -> RenderableType:

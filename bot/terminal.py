@@ -51,6 +51,8 @@ Type a brief, such as: a poster for a night market. Then:
   expand 4            five steps, scenes or sections
   save 4 / drop 4     keep an idea, or let it go again
   saved               the ideas that you kept
+  duel                two ideas: first or second says which you would rather have
+  taste               what your choices say; taste off, on, forget
   inspire [TOPIC]     sparks only, no model
   search WORDS        the snippets nearest to some words
   ingest PATH         add a file or folder to your library
@@ -93,6 +95,7 @@ class TerminalStudio:
         self._console = console
         self._session_id: str | None = None
         self._ideas: list[Idea] = []
+        self._pair: tuple[Idea, Idea] | None = None
         self._talk: list[Message] = []
 
     async def converse(self, lines: AsyncIterator[str]) -> int:
@@ -150,6 +153,12 @@ class TerminalStudio:
                     "remixing", self._studio.remix(SPACE, self._idea(first).id, self._idea(second).id)
                 )
                 self._show(one)
+            case "duel", _ if not rest:
+                await self._duel()
+            case (("first" | "second"), _) if self._pair and not rest:
+                await self._prefer(word == "first")
+            case "taste", _ if rest in ("", "on", "off", "forget"):
+                await self._taste(rest)
             case "saved", _ if not rest:
                 self._saved(await self._studio.ideas(SPACE, kept=True))
             case "inspire", _:
@@ -228,6 +237,29 @@ class TerminalStudio:
             case _:
                 await self._studio.keep(SPACE, idea.id, PERSON, keep=False)
                 self._console.print(Text(f"Let go: {quoted(idea.title)}", style="dim"))
+
+    async def _duel(self) -> None:
+        first, second = await self._studio.choices.duel(SPACE, PERSON)
+        self._pair = first.idea, second.idea
+        self._console.print(Text(quoted(first.brief.line), style="dim"))
+        for number, idea in enumerate(self._pair, start=1):
+            self._console.print(printed.idea(number, idea))
+        self._console.print(Text("first or second?", style="dim"))
+
+    async def _prefer(self, first: bool) -> None:
+        assert self._pair is not None
+        winner, loser = self._pair if first else self._pair[::-1]
+        self._pair = None
+        await self._studio.choices.pick(SPACE, PERSON, winner.id, loser.id)
+        self._console.print(Text(f"Noted: {quoted(winner.title)}. duel gives you another two.", style="green"))
+
+    async def _taste(self, what: str) -> None:
+        choices = self._studio.choices
+        if what == "forget":
+            await choices.forget(SPACE)
+        elif what:
+            await choices.switch(SPACE, what == "on")
+        self._console.print(printed.learned(await choices.learned(SPACE)))
 
     def _saved(self, entries: list[Entry]) -> None:
         if not entries:

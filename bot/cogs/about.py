@@ -32,7 +32,8 @@ KEPT = """\
 ## What I keep
 **Briefs and ideas** of this server, so that nobody gets the same idea twice; those of your private boards and direct \
 messages stand in a space of your own that nobody else can reach.
-**Votes and keeps**, with your Discord id, one of each for an idea.
+**Votes, keeps and duels**, with your Discord id. This server's brainstorms lean towards what its people chose, unless \
+/settings learning switches that off.
 **What you bring to a library**: files, and messages saved with "Save as inspiration", with their author's name, the \
 date and a link. If such a message is deleted, its snippet is too.
 **Not kept:** what is said in channels, and what you say to me: I read it, answer, and forget it. Everything stays on \
@@ -40,9 +41,9 @@ the machine that runs me, unless its owner uses a language model elsewhere: /abo
 -# /privacy export gives you all of yours as a file; /privacy forget removes it"""
 QUESTION = """\
 ## Forget me?
-This removes your votes and keeps, the sessions and ideas of your own space with the files in its library, messages \
-that you saved or wrote and somebody saved, and your name on files that you gave to a server. Ideas that you made in \
-a server with others stay there; no idea carries your name. It can't be undone."""
+This removes your votes, keeps and duels, the sessions and ideas of your own space with the files in its library, \
+messages that you saved or wrote and somebody saved, and your name on files that you gave to a server. Ideas that you \
+made in a server with others stay there; no idea carries your name. It can't be undone."""
 CONTEXTS = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=False)
 
 
@@ -71,7 +72,7 @@ class Forgetting(ui.DynamicItem[ui.Button[Any]], template=re.compile(r"privacy1:
             await interaction.response.defer()
             bot: Any = interaction.client
             gone = await (await bot.studio()).forget(person_of(interaction.user))
-            told = f"Forgotten: {gone.ideas} ideas, {gone.marks} votes and keeps, {gone.snippets} snippets."
+            told = f"Forgotten: {gone.ideas} ideas, {gone.marks} votes, keeps and duels, {gone.snippets} snippets."
             await interaction.edit_original_response(view=note(told), allowed_mentions=NOBODY)
         except Exception as error:
             await refuse(interaction, error)
@@ -157,6 +158,7 @@ def _as_json(record: Record) -> str:
     told = {
         "ideas": json.loads(exported(record.ideas, Format.JSON)),
         "votes_and_keeps": marks,
+        "duels": record.duels,
         "brought_to_libraries": record.brought,
     }
     return json.dumps(told, ensure_ascii=False, indent=2) + "\n"

@@ -17,6 +17,7 @@ import discord
 from discord import ui
 from discord.ext import commands
 
+from bot.cogs.duels import next_duel
 from bot.cogs.growth import GrowingBoard, Turn, Wish, sparks_first
 from bot.cogs.live import NOBODY, InteractionMessage, LiveMessage
 from bot.cogs.refusal import refuse, tell
@@ -100,6 +101,8 @@ class Boards(commands.Cog):
             Verb.TWISTED: self._twist,
             Verb.EXPAND: self._expand,
             Verb.WHY: self._why,
+            Verb.PREFER: self._prefer,
+            Verb.NEITHER: self._neither,
             Verb.MORE: self._more,
             Verb.WILDER: self._wilder,
             Verb.REMIX: self._ask_remix,
@@ -211,6 +214,12 @@ class Boards(commands.Cog):
         await interaction.response.defer(thinking=True, ephemeral=True)
         _, entry = await place_of_idea(await self.bot.studio(), interaction, idea_id)
         await interaction.edit_original_response(view=why_page(entry), allowed_mentions=NOBODY)
+
+    async def _prefer(self, interaction: discord.Interaction, winner: str) -> None:
+        await next_duel(self.bot, interaction, winner)
+
+    async def _neither(self, interaction: discord.Interaction, _: str) -> None:
+        await next_duel(self.bot, interaction, None)
 
     async def _develop(
         self,

@@ -10,6 +10,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.cogs.duels import first_duel
 from bot.cogs.growth import GrowingBoard, Turn, Wish
 from bot.cogs.live import NOBODY
 from bot.cogs.picking import Pick, picked, titles
@@ -171,6 +172,12 @@ class Ideas(commands.Cog):
         status = f"made {made.created_at[:10]} by {made.model}; the ideas are yours to change"
         view = pages(Board(entry.brief.line, status, entry.idea.session_id, (entry,)))[0]
         await _answer(interaction, view)
+
+    @ideas.command()
+    @app_commands.describe(mine="Ideas of your private boards")
+    async def duel(self, interaction: discord.Interaction, mine: bool = False) -> None:
+        """Two ideas: say which you would rather have, and I learn what is liked here."""
+        await first_duel(self.bot, interaction, mine)
 
     @ideas.command()
     @app_commands.rename(form="format")

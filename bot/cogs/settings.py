@@ -11,9 +11,11 @@ from discord.ext import commands
 from bot.cogs.brainstorm import DISTANCES, MOST_IDEAS, TECHNIQUES
 from bot.cogs.live import NOBODY
 from bot.cogs.rights import require_managing
+from bot.cogs.spaces import space_of
 from bot.ideation.rules import LONGEST, SERVER, Adders, ChannelRules, ServerRules, read_banned
 from bot.ideation.types import Technique
 from bot.settings import Settings
+from bot.ui.cards import learned_page
 from bot.ui.house import house_page
 from knowledge.errors import BadInput
 from knowledge.types import Distance
@@ -141,6 +143,28 @@ class SettingsCog(commands.Cog, name="Settings"):
             raise BadInput("I chat everywhere, or not there, as it is: name the channels that I shall chat in instead.")
         after = tuple(one for one in before if one != channel.id) + ((channel.id,) if chats else ())
         await self._change(interaction, chat_channels=after)
+
+    @settings.command()
+    @app_commands.describe(what="Without: what was learned so far")
+    @app_commands.choices(
+        what=[
+            app_commands.Choice(name="on: brainstorms lean towards what people here chose", value="on"),
+            app_commands.Choice(name="off: they do not", value="off"),
+            app_commands.Choice(name="forget: begin anew; votes and keeps stay", value="forget"),
+        ]
+    )
+    async def learning(self, interaction: discord.Interaction, what: str | None = None) -> None:
+        """Whether I learn from votes, keeps and duels here, and what I learned."""
+        require_managing(interaction)
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        choices, space = (await self.bot.studio()).choices, space_of(interaction.guild_id, interaction.user)
+        match what:
+            case "on" | "off":
+                await choices.switch(space, what == "on")
+            case "forget":
+                await choices.forget(space)
+        view = learned_page(await choices.learned(space))
+        await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)
 
     @settings.command()
     @app_commands.describe(

@@ -21,6 +21,7 @@ import numpy as np
 from bot.ideation import prompts
 from bot.ideation.board import Board
 from bot.ideation.candidates import Candidate, Recipe, Writer, judged, written
+from bot.ideation.choices import Choices
 from bot.ideation.errors import NoIdeas, NoSparks
 from bot.ideation.events import Begun, Event, Finished, Found, Progress, Ready, Seconds
 from bot.ideation.journal import new_id, now
@@ -61,7 +62,7 @@ class Engine:
     """Makes ideas. The model may still be loading while sparks are found and shown.
 
     `ratio` candidates are written for each idea asked for; when too few pass, up to `rounds` rounds in all are run with
-    fresh sparks.
+    fresh sparks. `choices` are what people chose before: they lean which of several good candidates is shown.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Engine:
         self._rounds = rounds
         self._sampling = Sampling(temperature=temperature, top_p=0.95, top_k=50, max_tokens=110)
         self._background: Background | None = None
+        self.choices = Choices(library)
 
     async def brainstorm(self, request: Request) -> AsyncGenerator[Event, None]:
         """Run one brainstorm. Raises `NoSparks`, `NoIdeas`, and what the library and the model raise."""
@@ -169,6 +171,7 @@ class Engine:
 
     async def _judge(self, session: Session, banned: tuple[str, ...], *, replayed: bool) -> Judge:
         library = self._library
+        taste = None if replayed else await self.choices.taste(session.space)
 
         def prepare() -> Judge:
             if self._background is None:
@@ -176,7 +179,7 @@ class Engine:
             had = library.journal.vectors(session.space, library.embedder.name)
             if replayed:
                 had = np.zeros((0, 0), dtype=np.float32)
-            return Judge(library.store, library.embedder, self._background, session.brief, had, banned)
+            return Judge(library.store, library.embedder, self._background, session.brief, had, banned, taste)
 
         return await library.run(prepare)
 

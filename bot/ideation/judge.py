@@ -15,6 +15,7 @@ import numpy as np
 from bot.ideation import gates
 from bot.ideation.gates import Gate, Vector
 from bot.ideation.selection import quality
+from bot.ideation.taste import Taste
 from bot.ideation.types import Brief, Words
 from bot.ideation.worked import worked_examples
 from knowledge import starter
@@ -73,7 +74,7 @@ class Judge:
     """Judges the candidates of one brief.
 
     `journal` (n, d) holds the unit vectors of what the space has already had; `banned` are motifs that the channel does
-    not want to see.
+    not want to see; `taste` is what its people have been seen to like.
     """
 
     def __init__(
@@ -84,7 +85,9 @@ class Judge:
         brief: Brief,
         journal: Vector,
         banned: Sequence[str] = (),
+        taste: Taste | None = None,
     ) -> None:
+        self._taste = taste
         self._store = store
         self._embedder = embedder
         self._background = background
@@ -119,7 +122,8 @@ class Judge:
             Gate.BANNED: gates.banned_fault(f"{words.title}\n{words.body}\n{words.first_step}", self._banned),
         }
         faults = {gate: fault for gate, fault in found.items() if fault is not None}
-        return Verdict(vector, faults, quality(to_brief, nearest_spark, log_likelihood))
+        value = quality(to_brief, nearest_spark, log_likelihood)
+        return Verdict(vector, faults, self._taste.value(value, vector) if self._taste else value)
 
     def _spark_vector(self, hit: Hit) -> Vector:
         if hit.snippet.id not in self._spark_vectors:

@@ -57,16 +57,17 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that is kept about a person: ideas of their own space, their keeps and votes, and what they brought."""
+    """All that is kept about a person: ideas of their own space, their keeps, votes and duels, what they brought."""
 
     ideas: list[Entry]
     marks: list[Mark]
+    duels: list[dict[str, str]]
     brought: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """How many ideas, keeps and votes, and snippets were removed."""
+    """How many ideas, keeps, votes and duels (`marks`), and snippets were removed."""
 
     ideas: int
     marks: int
@@ -76,7 +77,8 @@ class Forgotten:
 class Studio:
     """Everything that can be asked of Kindling. Raises `KindlingError`s only.
 
-    `rules` are the house rules of servers and their channels; `shelf` is what people put into their space's library.
+    `rules` are the house rules of servers and their channels; `shelf` is what people put into their space's library;
+    `choices` are duels, and what a space's choices say of its taste.
     """
 
     def __init__(self, library: Library, engine: Engine, writer: Writer) -> None:
@@ -85,6 +87,7 @@ class Studio:
         self._writer = writer
         self.rules = Rules(library)
         self.shelf = Shelf(library)
+        self.choices = engine.choices
 
     def brainstorm(
         self,
@@ -344,12 +347,12 @@ class Studio:
         """All that is kept about a person: what stands in their own space, and what they did elsewhere."""
         ideas = await self.ideas(person)
         marks = await self._library.run(self._library.journal.marks, person)
-        return Record(ideas, marks, await self.shelf.brought_by(person))
+        return Record(ideas, marks, await self.choices.of_person(person), await self.shelf.brought_by(person))
 
     async def forget(self, person: str) -> Forgotten:
         """Remove all that is kept about a person, and say how much it was. Ideas made in a server stay with it."""
         journal = self._library.journal
-        marks = await self._library.run(journal.forget_person, person)
+        marks = await self._library.run(journal.forget_person, person) + await self.choices.forget_person(person)
         ideas = await self._library.run(journal.forget_space, person)
         return Forgotten(ideas, marks, await self.shelf.forget(person))
 

@@ -26,6 +26,8 @@ class Verb(StrEnum):
     TWISTED = "twisted"
     EXPAND = "expand"
     WHY = "why"
+    PREFER = "prefer"
+    NEITHER = "neither"
 
     MORE = "more"
     WILDER = "wilder"

@@ -28,7 +28,7 @@ async def test_help_lists_every_command(stage: Stage) -> None:
 class TestPrivacy:
     async def test_what_is_kept_is_said(self, stage: Stage) -> None:
         await stage.alice.slash(stage.general, "privacy show")
-        assert (await stage.alice.sees(stage.general, "Votes and keeps")).ephemeral
+        assert (await stage.alice.sees(stage.general, "Votes, keeps and duels")).ephemeral
 
     async def test_a_person_gets_all_that_is_theirs_and_then_is_forgotten(self, stage: Stage) -> None:
         stage.model.script = grounded_idea
@@ -56,7 +56,7 @@ class TestPrivacy:
         await stage.restart()
         studio = stage.services.studio
         await stage.alice.clicks(question, "Forget me")
-        await stage.alice.sees(stage.general, "Forgotten: 1 ideas, 1 votes and keeps, 1 snippets.")
+        await stage.alice.sees(stage.general, "Forgotten: 1 ideas, 1 votes, keeps and duels, 1 snippets.")
         assert await studio.ideas(me) == [] and await studio.shelf.sources(me) == []
         (left,) = await studio.ideas(guild)
         assert left.votes_for == 0
