@@ -15,6 +15,7 @@ import numpy as np
 from sqlite_utils import Database, Migrations
 
 from bot.ideation.journal import Entry, now
+from bot.ideation.lexical import content_words
 from bot.ideation.library import Library
 from bot.ideation.tables import Tables
 from bot.ideation.taste import Taste, Vector, fit, telling_words
@@ -176,13 +177,13 @@ def _learned(store: Store, space: str, embedder: str) -> Learned:
     if taste is None:
         return Learned(learns, len(choices), people)
     rows = {
-        row["id"]: f"{row['title']} {row['body']}"
+        row["id"]: " ".join(set(content_words(f"{row['title']} {row['body']}")) - set(content_words(row["brief"])))
         for row in store.db.query(
-            "SELECT i.id, i.title, i.body FROM ideas i JOIN sessions s ON s.id = i.session_id WHERE s.space = ? "
-            "AND i.embedder = ? ORDER BY i.rowid DESC LIMIT ?",
+            "SELECT i.id, i.title, i.body, s.brief FROM ideas i JOIN sessions s ON s.id = i.session_id "
+            "WHERE s.space = ? AND i.embedder = ? ORDER BY i.rowid DESC LIMIT ?",
             [space, embedder, NEWEST],
         )
-    }
+    }  # without the words of their briefs, which tell what was asked for and not what was liked
     vectors = _vectors(store, set(rows), embedder)
     towards, away = telling_words(taste, list(rows.values()), np.stack([vectors[one] for one in rows]))
     return Learned(learns, len(choices), people, tuple(towards), tuple(away))
