@@ -10,10 +10,14 @@ from discord.ext import commands
 
 from bot.cogs.brainstorm import DISTANCES, MOST_IDEAS, TECHNIQUES
 from bot.cogs.live import NOBODY
+from bot.cogs.places import Channel
 from bot.cogs.rights import require_managing
+from bot.cogs.spaces import space_of
+from bot.cogs.switching import switched_off, switched_on
 from bot.ideation.rules import LONGEST, SERVER, Adders, ChannelRules, ServerRules, read_banned
 from bot.ideation.types import Technique
 from bot.settings import Settings
+from bot.ui.channels import channel_lines
 from bot.ui.house import house_page
 from knowledge.errors import BadInput
 from knowledge.types import Distance
@@ -22,27 +26,6 @@ if TYPE_CHECKING:
     from bot.client import Kindling
 
 
-class Place(app_commands.Transformer):
-    """A channel or a thread in which people write, whether or not the bot has it in memory."""
-
-    @property
-    def type(self) -> discord.AppCommandOptionType:
-        """Discord's picker of channels."""
-        return discord.AppCommandOptionType.channel
-
-    @property
-    def channel_types(self) -> list[discord.ChannelType]:
-        """What the picker offers."""
-        kinds = discord.ChannelType
-        return [kinds.text, kinds.news, kinds.voice, kinds.forum, kinds.public_thread, kinds.private_thread]
-
-    async def transform(self, interaction: discord.Interaction, value: Any, /) -> discord.abc.Snowflake:
-        """What was picked; its id is all that is needed."""
-        picked: discord.abc.Snowflake = value
-        return picked
-
-
-Channel = app_commands.Transform[discord.abc.Snowflake, Place]
 Short = app_commands.Range[str, 1, LONGEST["tone"]]
 Sentence = app_commands.Range[str, 1, LONGEST["brief"]]
 EVERYTHING = "everything"
@@ -144,6 +127,26 @@ class SettingsCog(commands.Cog, name="Settings"):
 
     @settings.command()
     @app_commands.describe(
+        channel="Which channel people share their inspiration in",
+        switch="Whether its messages become snippets of this server's library",
+        mark="Whether a reaction of mine shows what was kept",
+    )
+    @app_commands.choices(switch=[app_commands.Choice(name=name, value=name) for name in ("on", "off")])
+    async def inspiration(
+        self, interaction: discord.Interaction, channel: Channel, switch: str, mark: bool = True
+    ) -> None:
+        """Keep what people share in a channel; a note there says what is kept and how to opt out."""
+        require_managing(interaction)
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        channels = (await self.bot.studio()).channels
+        if switch == "on":
+            view = await switched_on(self.bot, interaction, channels, channel.id, mark)
+        else:
+            view = await switched_off(self.bot, interaction, channels, channel.id)
+        await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)
+
+    @settings.command()
+    @app_commands.describe(
         what="What shall be as it was", channel="Of which channel (without: the server, or this one)"
     )
     @app_commands.choices(what=[app_commands.Choice(name=name, value=value) for value, name in RESETTABLE.items()])
@@ -163,12 +166,15 @@ class SettingsCog(commands.Cog, name="Settings"):
         guild_id = require_managing(interaction)
         if not interaction.response.is_done():
             await interaction.response.defer(thinking=True, ephemeral=True)
-        kept = (await self.bot.studio()).rules
+        studio = await self.bot.studio()
+        kept = studio.rules
         if rules:
             await kept.set(guild_id, place, **rules)
         server, defaults = await kept.server(guild_id), await kept.of_channel(guild_id, SERVER)
         channels = {channel: await kept.of_channel(guild_id, channel) for channel in await kept.channels(guild_id)}
-        view = house_page(self._told(server, defaults), channels)
+        followed = await studio.channels.all(space_of(guild_id, interaction.user))
+        told = [*self._told(server, defaults), ("Inspiration", channel_lines(followed))]
+        view = house_page(told, channels)
         await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)
 
     def _told(self, server: ServerRules, defaults: ChannelRules) -> list[tuple[str, str]]:
