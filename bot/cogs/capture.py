@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 import aiohttp
 import discord
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FINISHING = 2.0  # seconds that events get to be followed before the bot stops
 MOST_UNMARKED = 200  # messages from which the mark is taken back when somebody is forgotten: one request each
+Ts = TypeVarTuple("Ts")
 _TROUBLE = (KindlingError, discord.HTTPException, aiohttp.ClientError, OSError)
 
 
@@ -94,6 +96,25 @@ class Placed:
             raise
 
 
+Listener = Callable[["Capture", *Ts], Coroutine[Any, Any, None]]
+
+
+def followed_to_its_end(listener: Listener[*Ts]) -> Listener[*Ts]:
+    """A listener that is waited for when the bot stops: what came in before is not lost."""
+
+    @wraps(listener)
+    async def listen(self: Capture, *given: *Ts) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._events.add(task)
+        try:
+            await listener(self, *given)
+        finally:
+            self._events.discard(task)
+
+    return listen
+
+
 class Capture(commands.Cog):
     """Keeps library and channels in agreement."""
 
@@ -101,6 +122,7 @@ class Capture(commands.Cog):
         self.bot = bot
         self._reader = Reader(bot)
         self._running: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._events: set[asyncio.Task[Any]] = set()
 
     async def cog_load(self) -> None:
         """Make the buttons known, so that a press on any message arrives."""
@@ -109,7 +131,9 @@ class Capture(commands.Cog):
     async def cog_unload(self) -> None:
         """Stop reading; it goes on after the next start."""
         self.bot.remove_dynamic_items(ChannelButton)
-        running = list(self._running.values())
+        if self._events:  # what has come in is still followed
+            await asyncio.wait(self._events, timeout=FINISHING)
+        running = [*self._running.values(), *self._events]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
@@ -117,6 +141,7 @@ class Capture(commands.Cog):
     # --- what happens in channels -----------------------------------------------------------------------------------
 
     @commands.Cog.listener()
+    @followed_to_its_end
     async def on_message(self, message: discord.Message) -> None:
         """Somebody posts in a channel."""
         if message.guild is None or not self.bot.intents.message_content or not shared(message, self.bot.user):
@@ -128,6 +153,7 @@ class Capture(commands.Cog):
             self._make_good(message.channel.id, error)
 
     @commands.Cog.listener()
+    @followed_to_its_end
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """A message changes, or what Discord unfolds below it comes in."""
         if not self.bot.intents.message_content:
@@ -144,16 +170,19 @@ class Capture(commands.Cog):
             self._make_good(payload.channel_id, error)
 
     @commands.Cog.listener()
+    @followed_to_its_end
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """A message that is deleted does not live on in the library."""
         await self._deleted(payload.channel_id, [payload.message_id])
 
     @commands.Cog.listener()
+    @followed_to_its_end
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """Nor do many at once."""
         await self._deleted(payload.channel_id, payload.message_ids)
 
     @commands.Cog.listener()
+    @followed_to_its_end
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
         """Nor do those of a channel that is no longer there. If everybody saw it, ideas from it stay everybody's."""
         await self._channel_deleted(channel.id)
@@ -161,11 +190,13 @@ class Capture(commands.Cog):
             await (await self.bot.studio()).walls.channel_opened(channel.id)
 
     @commands.Cog.listener()
+    @followed_to_its_end
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
         """Nor do those of a thread."""
         await self._channel_deleted(payload.thread_id)
 
     @commands.Cog.listener()
+    @followed_to_its_end
     async def on_guild_channel_update(self, before: discord.abc.GuildChannel, after: discord.abc.GuildChannel) -> None:
         """Where the bot may read again what it could not, it catches up."""
         mine = (before.permissions_for(before.guild.me), after.permissions_for(after.guild.me))
@@ -174,6 +205,7 @@ class Capture(commands.Cog):
             self._begin("catch up", after.id, self._catch_up(after.id))
 
     @commands.Cog.listener()
+    @followed_to_its_end
     async def on_raw_reaction_add(self, payload: discord.RawReactionActionEvent) -> None:
         """An author leaves a message of theirs out."""
         if str(payload.emoji) != OUT or payload.message_author_id != payload.user_id:
@@ -192,6 +224,7 @@ class Capture(commands.Cog):
             self._make_good(payload.channel_id, error)
 
     @commands.Cog.listener()
+    @followed_to_its_end
     async def on_raw_reaction_remove(self, payload: discord.RawReactionActionEvent) -> None:
         """And lets it in again."""
         if str(payload.emoji) != OUT:
@@ -211,6 +244,7 @@ class Capture(commands.Cog):
             self._make_good(payload.channel_id, error)
 
     @commands.Cog.listener()
+    @followed_to_its_end
     async def on_let_go(self, messages: Sequence[tuple[int, int]]) -> None:
         """Somebody is no longer kept: their messages don't say any more that they are."""
         await self._reader.unmark(messages[:MOST_UNMARKED])
@@ -220,6 +254,9 @@ class Capture(commands.Cog):
     @commands.Cog.listener()
     async def on_ready(self) -> None:
         """Connected anew: whatever happened meanwhile is made good, and what was being read is read on."""
+        self._begin("wake up", 0, self._wake_up())
+
+    async def _wake_up(self) -> None:
         try:
             followed = await (await self.bot.studio()).channels.all()
         except KindlingError as error:
@@ -239,6 +276,7 @@ class Capture(commands.Cog):
         self._begin("read back", channel_id, self._read_back(channel_id))
 
     @commands.Cog.listener()
+    @followed_to_its_end
     async def on_reading_changed(self, channel_id: int) -> None:
         """Somebody stopped the reading of a channel: show it at once, and read no further page."""
         task = self._running.get(("read back", channel_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -13,12 +14,16 @@ from bot.cogs.live import NOBODY
 from bot.cogs.places import Channel
 from bot.cogs.rights import require_managing
 from bot.cogs.spaces import space_of
-from bot.cogs.switching import switched_off, switched_on
+from bot.cogs.switching import require_posting, switched_off, switched_on
 from bot.ideation.rules import LONGEST, SERVER, Adders, ChannelRules, ServerRules, read_banned
+from bot.ideation.schedule import WEEKDAYS, Every, Schedule, read_zone, zones
 from bot.ideation.types import Technique
 from bot.settings import Settings
+from bot.ui.cards import note
 from bot.ui.channels import channel_lines
+from bot.ui.digest import digest_lines
 from bot.ui.house import house_page
+from bot.ui.layout import page
 from knowledge.errors import BadInput
 from knowledge.types import Distance
 
@@ -147,6 +152,50 @@ class SettingsCog(commands.Cog, name="Settings"):
 
     @settings.command()
     @app_commands.describe(
+        channel="Which channel it is posted in",
+        every="How often",
+        hour="At which hour, 0 to 23 (without: 9)",
+        weekday="On which day, where it comes weekly (without: Monday)",
+        zone="In which time zone (without: the one named last in this server, else UTC)",
+    )
+    @app_commands.choices(
+        every=[app_commands.Choice(name=name, value=name) for name in ("weekly", "daily", "off")],
+        weekday=[app_commands.Choice(name=name, value=number) for number, name in enumerate(WEEKDAYS)],
+    )
+    async def digest(
+        self,
+        interaction: discord.Interaction,
+        channel: Channel,
+        every: str,
+        hour: app_commands.Range[int, 0, 23] = 9,
+        weekday: int = 0,
+        zone: app_commands.Range[str, 1, 60] | None = None,
+    ) -> None:
+        """Post what came in, what rises and three sparks to begin with, in a channel; off unless you ask."""
+        space = space_of(require_managing(interaction), interaction.user)
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        digests = (await self.bot.studio()).digests
+        before = await digests.all(space)
+        if every == "off":
+            if all(one.channel != channel.id for one in before) or not await digests.unsubscribe(channel.id):
+                raise BadInput("That channel gets no digest: there is nothing to switch off.")
+            view = note("No further digest comes there.")
+        else:
+            require_posting(interaction, channel.id)
+            named = read_zone(zone) if zone else before[-1].schedule.zone if before else "UTC"
+            schedule, now = Schedule(Every(every), hour, weekday, named), self.bot.now()
+            await digests.subscribe(space, channel.id, schedule, now)
+            first = int(schedule.following(now).timestamp())
+            view = page(f"A digest comes to <#{channel.id}> {schedule}, first on <t:{first}:F>.")
+        self.bot.dispatch("digests_changed")
+        await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)
+
+    @digest.autocomplete("zone")
+    async def _zones(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        return [app_commands.Choice(name=zone, value=zone) for zone in (await asyncio.to_thread(zones, typed))[:25]]
+
+    @settings.command()
+    @app_commands.describe(
         what="What shall be as it was", channel="Of which channel (without: the server, or this one)"
     )
     @app_commands.choices(what=[app_commands.Choice(name=name, value=value) for value, name in RESETTABLE.items()])
@@ -173,7 +222,9 @@ class SettingsCog(commands.Cog, name="Settings"):
         server, defaults = await kept.server(guild_id), await kept.of_channel(guild_id, SERVER)
         channels = {channel: await kept.of_channel(guild_id, channel) for channel in await kept.channels(guild_id)}
         followed = await studio.channels.all(space_of(guild_id, interaction.user))
+        digests = await studio.digests.all(space_of(guild_id, interaction.user))
         told = [*self._told(server, defaults), ("Inspiration", channel_lines(followed))]
+        told.append(("Digest", digest_lines(digests)))
         view = house_page(told, channels)
         await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)
 

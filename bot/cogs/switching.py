@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -91,20 +92,31 @@ async def begin_backfill(bot: Kindling, interaction: discord.Interaction, channe
     capture.read_back(channel_id)
 
 
+def require_posting(interaction: discord.Interaction, channel_id: int) -> None:
+    """Pass if the bot may post in that channel, and the person sees it. Raises `BadInput` and `NotAllowed`."""
+    _open(interaction, channel_id, ("view_channel", "send_messages"))
+
+
 def _readable(interaction: discord.Interaction, channel_id: int) -> Place:
     """The channel, if messages of it can be kept. Raises `BadInput` and `NotAllowed`, saying what to do."""
+    place = _open(interaction, channel_id, _NEEDED)
+    if isinstance(place, discord.Thread) and place.is_private():
+        raise BadInput("A private thread has a circle of its own that I can't tell: pick a channel.")
+    return place
+
+
+def _open(interaction: discord.Interaction, channel_id: int, needed: Sequence[str]) -> Place:
+    """The channel, if the bot has these rights there and the person sees it. Raises as `_readable`."""
     guild = interaction.guild
     place = guild.get_channel_or_thread(channel_id) if guild is not None else None
     if guild is None or not isinstance(place, Place):
         raise BadInput("Pick a text channel, a voice channel's chat or an open thread that I can see.")
-    if isinstance(place, discord.Thread) and place.is_private():
-        raise BadInput("A private thread has a circle of its own that I can't tell: pick a channel.")
     may = place.permissions_for(guild.me)
-    lacking = [name.replace("_", " ") for name in _NEEDED if not getattr(may, name)]
+    lacking = [name.replace("_", " ") for name in needed if not getattr(may, name)]
     if isinstance(place, discord.Thread) and may.send_messages_in_threads and "send messages" in lacking:
         lacking.remove("send messages")
     if lacking:
-        raise NotAllowed(f"In that channel I lack: {', '.join(lacking)}. Let me, then switch it on again.")
+        raise NotAllowed(f"In that channel I lack: {', '.join(lacking)}. Let me, then ask again.")
     if not interaction.permissions.administrator and not place.permissions_for(_member(interaction)).view_channel:
         raise NotAllowed("You can't see that channel yourself: ask somebody who can.")
     return place

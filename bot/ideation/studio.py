@@ -18,6 +18,7 @@ from bot.ideation import prompts
 from bot.ideation.brief import read_brief
 from bot.ideation.candidates import Recipe, Writer
 from bot.ideation.channels import Channels
+from bot.ideation.digests import Digests, Rising
 from bot.ideation.engine import Engine, Request
 from bot.ideation.errors import NoIdeas, NoSparks, UnknownIdea
 from bot.ideation.events import Event
@@ -83,10 +84,11 @@ class Studio:
     """Everything that can be asked of Kindling. Raises `KindlingError`s only.
 
     `rules` are the house rules of servers and their channels; `shelf` is what people put into their space's library;
-    `channels` are the ones whose messages are kept; `walls` know which sources not everybody may see.
+    `channels` are the ones whose messages are kept; `walls` know which sources not everybody may see;
+    `digests` are for channels that ask for them, and say what `rising` tells.
     """
 
-    def __init__(self, library: Library, engine: Engine, writer: Writer) -> None:
+    def __init__(self, library: Library, engine: Engine, writer: Writer, rising: Rising | None = None) -> None:
         self._library = library
         self._engine = engine
         self._writer = writer
@@ -94,6 +96,7 @@ class Studio:
         self.shelf = Shelf(library)
         self.channels = Channels(library)
         self.walls = Walls(library)
+        self.digests = Digests(library, rising)
 
     def brainstorm(
         self,
