@@ -158,9 +158,9 @@ class SettingsCog(commands.Cog, name="Settings"):
         weekday="On which day, where it comes weekly (without: Monday)",
         zone="In which time zone (without: the one named last in this server, else UTC)",
     )
+    @app_commands.choices(every=[app_commands.Choice(name=name, value=name) for name in ("weekly", "daily", "off")])
     @app_commands.choices(
-        every=[app_commands.Choice(name=name, value=name) for name in ("weekly", "daily", "off")],
-        weekday=[app_commands.Choice(name=name, value=number) for number, name in enumerate(WEEKDAYS)],
+        weekday=[app_commands.Choice(name=name, value=number) for number, name in enumerate(WEEKDAYS)]
     )
     async def digest(
         self,

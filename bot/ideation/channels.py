@@ -41,6 +41,7 @@ def _channels(db: Database) -> None:
             found INTEGER NOT NULL DEFAULT 0, told_in INTEGER, told_by INTEGER)""",
         """CREATE TABLE captured (
             message INTEGER PRIMARY KEY, snippet_id INTEGER NOT NULL REFERENCES snippets (id) ON DELETE CASCADE,
+            first INTEGER NOT NULL,           -- the snippet that it was before its edits
             channel INTEGER NOT NULL, author TEXT NOT NULL, at TEXT NOT NULL)""",
         "CREATE INDEX captured_by_channel ON captured (channel, message)",
         "CREATE INDEX captured_by_author ON captured (author)",
@@ -335,14 +336,14 @@ class Channels:
             ).fetchone()
             source = store.source(store.collection(channel.space, OWN), CHANNEL, address, channel.title)
             walls.build_wall(store, source, channel.space, channel.channel, channel.parent)
-            query = "SELECT message, at FROM captured WHERE snippet_id IN (SELECT value FROM json_each(?))"
-            first_kept = dict(store.db.execute(query, [as_json(stale)]).fetchall())
+            query = "SELECT message, first, at FROM captured WHERE snippet_id IN (SELECT value FROM json_each(?))"
+            before = {row[0]: row[1:] for row in store.db.execute(query, [as_json(stale)]).fetchall()}
             store.remove(stale)
             added = store.add(source, drafts, vectors, embedder.name)
             for (post, _), snippet_id in zip(wanted, added.ids, strict=True):
-                at = first_kept.get(post.message, now())
-                row = (post.message, snippet_id, post.channel, post.author, at)
-                store.db.execute("INSERT OR REPLACE INTO captured VALUES (?, ?, ?, ?, ?)", row)
+                first, at = before.get(post.message, (snippet_id, now()))
+                row = (post.message, snippet_id, first, post.channel, post.author, at)
+                store.db.execute("INSERT OR REPLACE INTO captured VALUES (?, ?, ?, ?, ?, ?)", row)
         return source
 
     def _let_go(self, store: Store, messages: Sequence[int], *, forget: bool) -> int:

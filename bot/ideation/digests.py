@@ -140,10 +140,11 @@ class Digests:
         """Note that the digest of this time was posted, or with none, that it never will be."""
 
         def note(store: Store) -> None:
-            given = _given(store, channel_id)
+            sparks, briefs = _given(store, channel_id)
             if digest is not None:
-                given["sparks"] = [*given["sparks"], *(hit.snippet.id for hit in digest.sparks)][-REMEMBERED:]
-                given["briefs"] = [*given["briefs"], digest.brief][-REMEMBERED // 3 :]
+                sparks = [*sparks, *(hit.snippet.id for hit in digest.sparks)][-REMEMBERED:]
+                briefs = [*briefs, digest.brief][-REMEMBERED // 3 :]
+            given = {"sparks": sparks, "briefs": briefs}
             seen = digest.seen if digest is not None else 0
             changes = "handled = max(handled, ?), begun = NULL, seen = max(seen, ?), given = ?"
             _update(store, changes, [_stamp(time), seen, json.dumps(given), channel_id])
@@ -157,12 +158,12 @@ class Digests:
         draw = random.Random(f"{one.channel}/{_stamp(time)}" if seed is None else seed)
 
         def write(store: Store) -> Digest:
-            given = _given(store, one.channel)
+            had, briefs = _given(store, one.channel)
             fresh, seen = _came_in(store, one, filters)
             kept = self._library.journal.ideas(one.space, kept=True, limit=MOST_KEPT, without=filters.without_sources)
-            brief = project or self._brief(kept, frozenset(given["briefs"]), draw)
+            brief = project or self._brief(kept, frozenset(briefs), draw)
             rising = tuple(self._rising(one.space, filters))[:RISING] if self._rising is not None else ()
-            sparks = self._sparks(one.space, brief, kept, frozenset(given["sparks"]), filters, draw)
+            sparks = self._sparks(one.space, brief, kept, frozenset(had), filters, draw)
             newest = tuple(store.snippets(fresh[::-1][:NEWEST]))
             return Digest(one.schedule.day(time), len(fresh), newest, rising, brief, sparks, seen)
 
@@ -189,7 +190,7 @@ class Digests:
         draw: random.Random,
     ) -> tuple[Hit, ...]:
         """Three sparks for the brief: a draw in which those on the topics of kept ideas have more tickets."""
-        liked = Counter(topic for entry in kept for hit in entry.sparks for topic in hit.snippet.topics)
+        liked = Counter(topic for entry in kept for hit in entry.idea.sparks for topic in hit.snippet.topics)
         hits = self._library.retriever.sparks(
             brief, spaces_for(space), DRAWN, Distance.MIXED, draw.getrandbits(31), filters, given
         )
@@ -208,17 +209,18 @@ def _came_in(store: Store, one: Subscription, filters: Filters) -> tuple[list[in
     rows = store.db.execute(
         "SELECT n.id FROM snippets n JOIN digests d ON d.channel = ? LEFT JOIN captured c ON c.snippet_id = n.id "
         "WHERE n.id > d.seen AND n.collection_id IN (SELECT value FROM json_each(?)) "
-        "AND ifnull(c.at >= d.handled, 1) ORDER BY n.id",
+        "AND ifnull(c.first > d.seen, 1) ORDER BY n.id",
         [one.channel, as_json(collection.id for collection in collections)],
     ).fetchall()
     newest = store.db.execute("SELECT ifnull(max(id), 0) FROM snippets").fetchone()[0]
     return [row[0] for row in rows if seen is None or row[0] in seen], int(newest)
 
 
-def _given(store: Store, channel_id: int) -> dict[str, list[object]]:
+def _given(store: Store, channel_id: int) -> tuple[list[int], list[str]]:
+    """The sparks and the briefs that a channel was given lately, the newest last."""
     row = store.db.execute("SELECT given FROM digests WHERE channel = ?", [channel_id]).fetchone()
     found = json.loads(row[0]) if row else {}
-    return {"sparks": found.get("sparks", []), "briefs": found.get("briefs", [])}
+    return found.get("sparks", []), found.get("briefs", [])
 
 
 def _update(store: Store, changes: str, values: Sequence[object]) -> None:

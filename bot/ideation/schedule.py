@@ -79,7 +79,5 @@ def zones(containing: str) -> list[str]:
     """The time zones whose names contain a text, those that begin with it or with a city called so first."""
     typed = containing.strip().casefold().replace(" ", "_")
     found = [zone for zone in available_timezones() if typed in zone.casefold() and not zone.startswith("posix")]
-    begins = {
-        zone: any(part.startswith(typed) for part in (zone.casefold(), *zone.casefold().split("/"))) for zone in found
-    }
-    return sorted(found, key=lambda zone: (not begins[zone], zone.count("/") != 1 and zone != "UTC", zone))
+    begins = {zone for zone in found if f"/{typed}" in f"/{zone.casefold()}"}
+    return sorted(found, key=lambda zone: (zone not in begins, zone.count("/") != 1 and zone != "UTC", zone))

@@ -34,8 +34,8 @@ def digest_page(digest: Digest) -> Page:
     if digest.rising:
         lines.append(f"**Rising:** {', '.join(plain(one, 60) for one in digest.rising)}")
     lines.append(f"### To begin with: {plain(digest.brief, 300)}")
-    for hit in digest.sparks:
-        lines.append(f"**{link(hit.snippet.title, hit.snippet.address)}**\n{plain(hit.snippet.text, 250)}")
+    sparks = [hit.snippet for hit in digest.sparks]
+    lines += [f"**{link(one.title, one.address)}**\n{plain(one.text, 250)}" for one in sparks]
     lines.append(f"-# /brainstorm takes the brief · {digest_mark(digest.day)} · /settings digest ends it")
     return page("\n".join(lines))
 
