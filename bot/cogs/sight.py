@@ -208,8 +208,9 @@ def _views(everyone: _Role, roles: tuple[_Role, ...], which: int) -> bool:
 
 def _single_people(channel: discord.abc.GuildChannel, besides: int) -> dict[int, bool]:
     """Who is allowed or denied to see the channel by name."""
+    roles = {role.id for role in channel.guild.roles}
     return {
         who.id: overwrite.view_channel
         for who, overwrite in channel.overwrites.items()
-        if not isinstance(who, discord.Role) and who.id != besides and overwrite.view_channel is not None
+        if who.id not in roles and who.id != besides and overwrite.view_channel is not None
     }
