@@ -40,6 +40,7 @@ class DigestCog(commands.Cog, name="Digest"):
         self.bot = bot
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
+        self._one_at_a_time = asyncio.Lock()
 
     async def cog_unload(self) -> None:
         """Post no more."""
@@ -71,8 +72,7 @@ class DigestCog(commands.Cog, name="Digest"):
             sleep = LONGEST_SLEEP
             try:
                 studio = await self.bot.studio()
-                for one, time in await studio.digests.due(self.bot.now()):
-                    await self._post(studio, one, time)
+                await self.post_due()
                 now = self.bot.now()
                 nexts = [one.schedule.following(now) for one in await studio.digests.all()]
                 sleep = min([LONGEST_SLEEP, *((time - now).total_seconds() for time in nexts)])
@@ -81,6 +81,13 @@ class DigestCog(commands.Cog, name="Digest"):
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(0.05, sleep)):
                     await self._wake.wait()
+
+    async def post_due(self) -> None:
+        """Post what is due by now. Raises what the store raises."""
+        async with self._one_at_a_time:
+            studio = await self.bot.studio()
+            for one, time in await studio.digests.due(self.bot.now()):
+                await self._post(studio, one, time)
 
     async def _post(self, studio: Studio, one: Subscription, time: datetime) -> None:
         """Post one digest, unless it stands there already. What can't be done now is tried again until it is late."""
@@ -97,7 +104,10 @@ class DigestCog(commands.Cog, name="Digest"):
             rules = await studio.rules.for_channel(channel.guild.id, channel.id, getattr(channel, "parent_id", None))
             digest = await studio.digests.write(one, time, filters, rules.brief)
             await studio.digests.begin(one.channel, time)
-            await channel.send(view=digest_page(digest), allowed_mentions=NOBODY)
+            nonce = (
+                f"{channel.id:x}-{int(time.timestamp()):x}"  # Discord takes the same one once, if asked again at once
+            )
+            await channel.send(view=digest_page(digest), nonce=nonce, allowed_mentions=NOBODY)
             await studio.digests.handled(one.channel, time, digest)
         except (discord.Forbidden, discord.NotFound) as error:
             log.warning("the digest for channel %s can't be posted there: %s", one.channel, error)
