@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import discord
 
 from bot.cogs.posts import MARK, OUT, post_of, shared
-from bot.ideation.channels import Change, Followed, Reading
+from bot.ideation.captured import Change
+from bot.ideation.followed import Followed, Reading
 from knowledge.errors import KindlingError
 
 if TYPE_CHECKING:

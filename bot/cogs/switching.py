@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import discord
 from discord import ui
 
-from bot.cogs.capture import Capture, ChannelButton
 from bot.cogs.live import NOBODY
 from bot.cogs.posts import MARK, NEEDS_CONTENT, OUT
 from bot.cogs.rights import NotAllowed
 from bot.cogs.spaces import space_of
-from bot.ideation.channels import Channels, Reading
+from bot.cogs.upkeep import ChannelButton
+from bot.ideation.channels import Channels
+from bot.ideation.followed import Reading
 from bot.ui.channels import kept_note, off_note, progress_page
 from bot.ui.layout import Page, page
 from knowledge.errors import BadInput
@@ -85,11 +86,11 @@ async def begin_backfill(bot: Kindling, interaction: discord.Interaction, channe
     if followed.reading is Reading.DONE:
         raise BadInput(f"Its older messages were read already: {followed.found:,} of {followed.read:,} were kept.")
     _readable(interaction, channel_id)
-    capture: Any = bot.get_cog(Capture.__cog_name__)
+    capture: Any = bot.get_cog("Capture")
     view = progress_page(replace(followed, reading=Reading.GOING), ui.ActionRow(ChannelButton("stop", channel_id).item))
     message = await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)
     await channels.set_reading(channel_id, Reading.GOING, (message.channel.id, message.id))
-    capture.read_back(channel_id)
+    capture.upkeep.read_back(channel_id)
 
 
 def require_posting(interaction: discord.Interaction, channel_id: int) -> None:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 import numpy as np
 from sqlite_utils import Database, Migrations
 
-from bot.ideation import channels
+from bot.ideation import followed
 from bot.ideation.journal import Entry
 from bot.ideation.library import Library, spaces_for
 from bot.ideation.schedule import Every, Schedule
@@ -85,7 +85,7 @@ class Digests:
 
     def __init__(self, library: Library, rising: Rising | None = None) -> None:
         self._library = library
-        self._tables = Tables(library, channels.SCHEMA, SCHEMA)
+        self._tables = Tables(library, followed.SCHEMA, SCHEMA)
         self._rising = rising
 
     async def subscribe(self, space: str, channel_id: int, schedule: Schedule, now: datetime) -> None:

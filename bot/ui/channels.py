@@ -8,7 +8,7 @@ from typing import Any
 import discord
 from discord import ui
 
-from bot.ideation.channels import Followed, Reading
+from bot.ideation.followed import Followed, Reading
 from bot.ui.layout import Page, page
 from bot.ui.marks import plain
 
