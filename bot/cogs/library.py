@@ -156,7 +156,7 @@ class LibraryCog(commands.Cog, name="Library"):
     @library.command()
     @app_commands.describe(source="What to remove, with all its snippets")
     async def remove(self, interaction: discord.Interaction, source: app_commands.Range[str, 1, 100]) -> None:
-        """Remove a file or a saved message from the library here."""
+        """Remove a file, a saved message or what was kept of a channel from the library here."""
         await interaction.response.defer(thinking=True, ephemeral=True)
         studio = await self.bot.studio()
         await require_adding(studio, interaction)
@@ -192,7 +192,7 @@ class LibraryCog(commands.Cog, name="Library"):
     @app_commands.guild_only()
     @app_commands.describe(channel="Which inspiration channel")
     async def backfill(self, interaction: discord.Interaction, channel: Channel) -> None:
-        """Read the older messages of an inspiration channel into the library, once; for who may manage the server."""
+        """Read an inspiration channel's older messages, once; for who may manage the server."""
         require_managing(interaction)
         await interaction.response.defer(thinking=True)
         await begin_backfill(self.bot, interaction, channel.id)

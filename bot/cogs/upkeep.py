@@ -117,7 +117,7 @@ class Upkeep:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         followed = await (await self.bot.studio()).channels.of(channel_id)
-        if followed is not None and followed.told is not None:
+        if followed is not None and followed.told is not None and followed.reading is Reading.STOPPED:
             live = LiveMessage(Placed(self.bot, *followed.told))
             live.show(partial(_progress, followed))
             await live.land()

@@ -58,9 +58,10 @@ class Channels:
 
     async def switch_off(self, channel_id: int) -> Followed | None:
         """Keep no further messages of this channel. Those that are kept follow their edits and deletions."""
-        await self._tables.run(
-            write, "UPDATE inspiration SET is_on = 0, reading = ? WHERE channel = ?", [Reading.NOT_BEGUN, channel_id]
+        statement = (
+            "UPDATE inspiration SET is_on = 0, reading = iif(reading = 'going', 'stopped', reading) WHERE channel = ?"
         )
+        await self._tables.run(write, statement, [channel_id])
         return await self.of(channel_id)
 
     async def remove(self, channel_id: int, since: int) -> int:

@@ -31,7 +31,7 @@ def kept_note(switched_by: str, mark: str | None, out: str) -> Page:
         "links, the names and descriptions of pictures and files, and what is shown of links, with your name, the date "
         "and a link back. Ideas may start from it; only people who can see this channel are shown it. "
         f"{marked}Bots, commands and single words are left out.\n"
-        "**Edit or delete a message** and so does what I kept. "
+        "**Edit or delete a message**, and what I kept follows. "
         f"**React to yours with {out}** to leave it out, take the reaction back to let it in. "
         "**`/privacy inspiration kept:False`** removes all of yours and keeps it so; `kept:True` is the way back."
     )
