@@ -126,9 +126,11 @@ class Capture(commands.Cog):
     @followed_to_its_end
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
         """Nor do those of a channel that is no longer there. If everybody saw it, ideas from it stay everybody's."""
-        await self._channel_deleted(channel.id)
+        walls = (await self.bot.studio()).walls
+        for one in (channel.id, *await walls.threads(channel.id)):
+            await self._channel_deleted(one)
         if channel.permissions_for(channel.guild.default_role).view_channel and not getattr(channel, "nsfw", False):
-            await (await self.bot.studio()).walls.channel_opened(channel.id)
+            await walls.channel_opened(channel.id)
 
     @commands.Cog.listener()
     @followed_to_its_end
@@ -139,10 +141,15 @@ class Capture(commands.Cog):
     @commands.Cog.listener()
     @followed_to_its_end
     async def on_guild_channel_update(self, before: discord.abc.GuildChannel, after: discord.abc.GuildChannel) -> None:
-        """Where the bot may read again what it could not, it catches up."""
+        """Where the bot may read again what it could not, it catches up; a new name is taken over."""
+        channels = (await self.bot.studio()).channels
+        if not await channels.follows(after.id):
+            return
+        if before.name != after.name:
+            await channels.rename(after.id, f"#{after.name}"[:100])
         mine = (before.permissions_for(before.guild.me), after.permissions_for(after.guild.me))
         could, can = (may.view_channel and may.read_message_history for may in mine)
-        if can and not could and await (await self.bot.studio()).channels.follows(after.id):
+        if can and not could:
             self._upkeep.catch_up(after.id)
 
     @commands.Cog.listener()

@@ -18,7 +18,7 @@ from typing import Any
 
 import discord
 
-from bot.cogs.spaces import NO_FILTERS, Where, person_of, place_asked
+from bot.cogs.spaces import NO_FILTERS, SERVERS, Where, person_of, place_asked
 from bot.ideation.errors import UnknownIdea
 from bot.ideation.journal import Entry
 from bot.ideation.studio import Studio
@@ -54,7 +54,8 @@ async def seen(studio: Studio, interaction: discord.Interaction, where: Where, *
 async def filters_for(studio: Studio, client: discord.Client, eyes: Eyes, spaces: tuple[str, ...]) -> Filters:
     """Filters that leave out the sources in these spaces which these eyes may not see."""
     channels: dict[tuple[str, int, int | None], list[Wall]] = defaultdict(list)
-    for wall in await studio.walls.around(spaces):
+    own = [space for space in spaces if not space.startswith(SERVERS)]  # a person's ideas may come from any server
+    for wall in await studio.walls.around(spaces, own):
         channels[wall.space, wall.channel, wall.parent].append(wall)
     if not channels:
         return NO_FILTERS
@@ -100,10 +101,9 @@ async def _may_see(
     parent_id: int | None,
     members: dict[int, discord.Member | None],
 ) -> bool:
-    kind, _, number = space.partition(":")
-    if kind != "guild":  # a person's own space is read by that person alone
+    if not space.startswith(SERVERS):  # a person's own space is read by that person alone
         return eyes.person is not None and space == person_of(eyes.person)
-    guild = client.get_guild(int(number))
+    guild = client.get_guild(int(space.removeprefix(SERVERS)))
     if guild is None:
         return False
     channel = guild.get_channel_or_thread(channel_id)

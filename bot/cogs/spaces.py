@@ -15,6 +15,7 @@ from bot.ideation.studio import Studio
 from knowledge.types import Filters
 
 NO_FILTERS = Filters()
+SERVERS = "guild:"  # how the spaces of servers begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def person_of(user: discord.abc.Snowflake) -> str:
 
 def space_of(guild_id: int | None, user: discord.abc.Snowflake) -> str:
     """The space of a message or an interaction: its server's, or in direct messages the person's own."""
-    return f"guild:{guild_id}" if guild_id else person_of(user)
+    return f"{SERVERS}{guild_id}" if guild_id else person_of(user)
 
 
 def place_asked(interaction: discord.Interaction, private: bool = False) -> Where:

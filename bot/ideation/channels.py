@@ -15,6 +15,7 @@ from bot.ideation.captured import Captured, Change, note_declined
 from bot.ideation.followed import SCHEMA, Followed, Reading, numbers, read_followed, switch_on, write
 from bot.ideation.library import Library
 from bot.ideation.posts import Post
+from bot.ideation.shelf import CHANNEL
 from bot.ideation.tables import Tables
 from knowledge.store import Store
 
@@ -55,6 +56,20 @@ class Channels:
         self._known = None
         (found,) = await self._tables.run(read_followed, "channel = ?", [channel_id])
         return found
+
+    async def rename(self, channel_id: int, title: str) -> None:
+        """The channel is called something else now."""
+
+        def rename(store: Store) -> None:
+            with store.transaction():
+                store.db.execute("UPDATE inspiration SET title = ? WHERE channel = ?", [title, channel_id])
+                store.db.execute(
+                    "UPDATE sources SET title = ? WHERE kind = ? AND id IN "
+                    "(SELECT source_id FROM walls WHERE channel = ?)",
+                    [title, CHANNEL, channel_id],
+                )
+
+        await self._tables.run(rename)
 
     async def switch_off(self, channel_id: int) -> Followed | None:
         """Keep no further messages of this channel. Those that are kept follow their edits and deletions."""

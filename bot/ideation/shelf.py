@@ -174,11 +174,11 @@ class Shelf:
         """Let go of the snippets of messages that are no longer there. Returns how many there were."""
         wanted = sorted(set(message_ids))
         marks = ", ".join("?" * len(wanted))
-        return await self._tables.run(_remove_where, f"message IN ({marks})", wanted)
+        return await self._tables.run(self._let_go, f"message IN ({marks})", wanted)
 
     async def channel_deleted(self, channel_id: int) -> int:
         """Let go of the snippets of all messages of a channel that is no longer there. Returns how many there were."""
-        return await self._tables.run(_remove_where, "channel = ?", [channel_id])
+        return await self._tables.run(self._let_go, "channel = ?", [channel_id])
 
     async def brought_by(self, person: str) -> list[dict[str, Any]]:
         """What a person brought, and messages of theirs that somebody saved, as plain values."""
@@ -209,6 +209,15 @@ class Shelf:
             return removed
 
         return await self._tables.run(forget)
+
+    def _let_go(self, store: Store, condition: str, values: Sequence[object]) -> int:
+        """Remove those contributions, from the index too: what was deleted is not there until the next search."""
+        touched = {source.collection_id for source in _sources_where(store, condition, values)}
+        removed = _remove_where(store, condition, values)
+        for collection in store.collections() if removed else ():
+            if collection.id in touched:
+                self._library.indexes.of(collection)
+        return removed
 
 
 class _Borrowed:

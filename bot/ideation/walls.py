@@ -53,12 +53,21 @@ class Walls:
     def __init__(self, library: Library) -> None:
         self._tables = Tables(library, SCHEMA)
 
-    async def around(self, spaces: Sequence[str]) -> list[Wall]:
-        """The walls in these spaces, and those of sources elsewhere that ideas of these spaces come from."""
-        return await self._tables.run(_around, spaces)
+    async def around(self, spaces: Sequence[str], ideas_of: Sequence[str] = ()) -> list[Wall]:
+        """The walls in these spaces, and those of sources elsewhere that ideas of the spaces `ideas_of` come from."""
+        return await self._tables.run(_around, spaces, ideas_of)
+
+    async def threads(self, channel_id: int) -> list[int]:
+        """The threads of a channel that anything came from."""
+
+        def read(store: Store) -> list[int]:
+            query = "SELECT DISTINCT channel FROM walls WHERE parent = ?"
+            return [row[0] for row in store.db.execute(query, [channel_id]).fetchall()]
+
+        return await self._tables.run(read)
 
     async def channel_opened(self, channel_id: int) -> None:
-        """A channel that everybody saw is no longer there: what came from it needs no wall any more."""
+        """A channel that everybody saw is no longer there: what came from it and its threads needs no wall any more."""
         await self._tables.run(_forget_channel, channel_id)
 
 
@@ -67,17 +76,17 @@ def build_wall(store: Store, source: Source, space: str, channel: int, parent: i
     store.db.execute("INSERT OR REPLACE INTO walls VALUES (?, ?, ?, ?)", (source.id, space, channel, parent))
 
 
-def _around(store: Store, spaces: Sequence[str]) -> list[Wall]:
+def _around(store: Store, spaces: Sequence[str], ideas_of: Sequence[str]) -> list[Wall]:
     rows = store.db.execute(
         "SELECT source_id, space, channel, parent FROM walls WHERE space IN (SELECT value FROM json_each(:spaces)) "
         "UNION SELECT w.source_id, w.space, w.channel, w.parent FROM sessions s JOIN ideas i ON i.session_id = s.id "
         "JOIN idea_sources k ON k.idea_id = i.id JOIN walls w ON w.source_id = k.source_id "
-        "WHERE s.space IN (SELECT value FROM json_each(:spaces))",
-        {"spaces": json.dumps(list(spaces))},
+        "WHERE s.space IN (SELECT value FROM json_each(:ideas_of))",
+        {"spaces": json.dumps(list(spaces)), "ideas_of": json.dumps(list(ideas_of))},
     ).fetchall()
     return [Wall(*row) for row in rows]
 
 
 def _forget_channel(store: Store, channel_id: int) -> None:
     with store.transaction():
-        store.db.execute("DELETE FROM walls WHERE channel = ?", [channel_id])
+        store.db.execute("DELETE FROM walls WHERE ? IN (channel, parent)", [channel_id])

@@ -360,6 +360,33 @@ async def test_a_channel_that_cannot_be_read_back_loses_nothing_and_catches_up_w
     await holds(stage, {address(first): first.content})
 
 
+async def test_what_changes_while_a_page_is_on_its_way_is_not_undone_by_the_page(
+    stage: Stage, boss: Person, finds: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await switch(stage, boss, finds)
+    deleted, edited, left = [await stage.alice.says(finds, f"A {thing} of paper") for thing in THINGS[:3]]
+    await holds(stage, {address(one): one.content for one in (deleted, edited, left)})
+    arrived, go_on, follow = asyncio.Event(), asyncio.Event(), reading.Reader._follow
+
+    async def late(*given: Any, **options: Any) -> Any:
+        arrived.set()
+        await go_on.wait()
+        return await follow(*given, **options)
+
+    monkeypatch.setattr(reading.Reader, "_follow", late)
+    await stage.restart()
+    await arrived.wait()
+    await stage.alice.deletes(deleted)
+    await stage.alice.edits(edited, "A ladder of glass")
+    posted = await stage.alice.says(finds, "A ferry of glass")
+    wanted = {address(one): one.content for one in (edited, left, posted)}
+    await holds(stage, wanted)
+    go_on.set()
+    capture: Any = stage.bot.get_cog("Capture")
+    await capture.upkeep.settled()
+    assert await held(stage) == wanted
+
+
 async def test_what_keeps_a_channel_from_being_switched_on_is_said(stage: Stage, boss: Person, finds: Channel) -> None:
     stage.server.overwrite(finds, stage.server.bot, deny=["read_message_history"])
     assert "I lack: read message history" in await switch(stage, boss, finds)

@@ -97,6 +97,8 @@ async def test_snippets_are_found_where_their_channel_is_seen_and_nowhere_else(s
     select = asked.selects[0]
     swapped = await bob.picks(asked, select.custom_id, select.options[0][1])
     await eventually(lambda: "Machine-made" in swapped.text)
+    borrowed = await bob.uses_menu("Brainstorm from this", await alice.says(general, WORDS))
+    await eventually(lambda: "Machine-made" in borrowed.text)
     await bob.says(general, f"{stage.server.bot.mention} what of {WORDS}?")
     await bob.sees(general, lambda message: message.reply_to is not None)
     assert "Zanzibarquux" not in await told(bob, general, "brainstorm", brief=WORDS, distance=NEAR, private=True)
