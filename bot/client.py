@@ -15,6 +15,8 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +74,18 @@ class Commands(app_commands.CommandTree["Kindling"]):
 
 
 class Kindling(commands.Bot):
-    """The bot. `opened`, where given, stands in for the services that the settings describe; `say` tells the owner."""
+    """The bot. `opened`, where given, stands in for the services that the settings describe; `say` tells the owner.
+
+    `now` is the clock that digests go by, in UTC; without one, the machine's.
+    """
 
     def __init__(
-        self, settings: Settings, *, opened: Services | None = None, say: Callable[[str], None] = log.info
+        self,
+        settings: Settings,
+        *,
+        opened: Services | None = None,
+        say: Callable[[str], None] = log.info,
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         intents = discord.Intents(guilds=True, guild_messages=True, dm_messages=True, guild_reactions=True)
         intents.message_content = settings.message_content
@@ -91,6 +101,7 @@ class Kindling(commands.Bot):
             guild_ready_timeout=0.5,
         )
         self.settings = settings
+        self.now = now or partial(datetime.now, UTC)
         self.turns = Turns(settings.at_once, settings.queue, settings.each_person, settings.each_server)
         self.at_work: AtWork[Stoppable] = AtWork()
         self.desk = FrontDesk()

@@ -7,7 +7,7 @@ stands. The retriever knows neither files nor FAISS, and changes nothing in the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -97,8 +97,12 @@ class Retriever:
 
     def _view(self, spaces: Sequence[str], filters: Filters) -> _View:
         collections = [found for space in dict.fromkeys(spaces) for found in self._store.collections(space)]
-        allowed = self._store.matching(collections, filters)
-        return _View(collections, filters, [self._indexes.of(collection) for collection in collections], allowed)
+        # What is left out is mostly little, and what is let in mostly everything: so the little is fetched.
+        matching = self._store.matching(collections, replace(filters, without_sources=frozenset()))
+        barred = self._store.ids_of_sources(filters.without_sources) if filters.without_sources else None
+        indexes = [self._indexes.of(collection) for collection in collections]
+        allowed = [_allowed(index, matching, barred) for index in indexes]
+        return _View(collections, filters, indexes, allowed)
 
     def _fused(self, view: _View, query: str, vector: Vectors, depth: int) -> dict[int, float]:
         """The ids of the dense and the full-text ranking, each `depth` long, with fused scores, best first."""
@@ -144,19 +148,21 @@ class _View:
     collections: list[Collection]
     filters: Filters
     indexes: list[Index]
-    allowed: set[int] | None
+    allowed: list[Ids | None]  # for each index: the ids that may be looked at, or None for all
 
     def nearest(self, vector: Vectors, limit: int) -> list[int]:
         """The ids of the snippets nearest to `vector` over all collections, best first."""
         found: list[tuple[float, int]] = []
-        for index in self.indexes:
-            ids, cosines = index.search(vector, limit, self.allowed)
+        for index, allowed in zip(self.indexes, self.allowed, strict=True):
+            ids, cosines = index.search(vector, limit, allowed)
             found += zip((-cosines).tolist(), ids.tolist(), strict=True)
         return [snippet_id for _, snippet_id in sorted(found)[:limit]]
 
     def sample(self, limit: int, seed: int) -> Ids:
         """The ids of all snippets, or of `limit` of them picked at random."""
-        parts = [index.ids if self.allowed is None else index.among(self.allowed) for index in self.indexes]
+        parts = [
+            index.ids if allowed is None else allowed for index, allowed in zip(self.indexes, self.allowed, strict=True)
+        ]
         ids = np.concatenate([np.empty(0, np.int64), *parts])
         if len(ids) <= limit:
             return ids
@@ -171,6 +177,14 @@ class _View:
                 return index.vectors(ids)
             vectors[held] = index.vectors(ids[held])
         return vectors
+
+
+def _allowed(index: Index, matching: set[int] | None, barred: Ids | None) -> Ids | None:
+    """The ids that an index holds which match, without the barred ones; None for all that it holds."""
+    if matching is None and barred is None:
+        return None
+    held = index.ids if matching is None else index.among(matching)
+    return held if barred is None else held[~np.isin(held, barred, assume_unique=True)]
 
 
 def _rows_of(survey: Survey, ids: Iterable[int]) -> Ids:

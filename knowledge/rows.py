@@ -45,8 +45,12 @@ _STORED_VECTOR = np.dtype("<f4")
 
 
 def content_hash(draft: Draft) -> str:
-    """What a draft says, as 32 hexadecimal digits: its title and text, whatever their Unicode form and white space."""
-    said = (" ".join(unicodedata.normalize("NFC", part).split()) for part in (draft.title, draft.text))
+    """What a draft says, as 32 hexadecimal digits: its title and text, whatever their Unicode form and white space.
+
+    What sets it apart from others that say the same goes in as well.
+    """
+    parts = (draft.title, draft.text, *((draft.apart,) if draft.apart else ()))
+    said = (" ".join(unicodedata.normalize("NFC", part).split()) for part in parts)
     return hashlib.blake2b("\x00".join(said).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
@@ -117,6 +121,9 @@ def conditions(collections: Iterable[Collection], filters: Filters) -> tuple[str
     if filters.topics:
         terms.append("s.id IN (SELECT snippet_id FROM snippet_topics WHERE topic IN (SELECT value FROM json_each(?)))")
         values.append(json.dumps(sorted(filters.topics)))
+    if filters.without_sources:
+        terms.append("s.source_id NOT IN (SELECT value FROM json_each(?))")
+        values.append(as_json(sorted(filters.without_sources)))
     for bound, comparison in ((filters.since, ">="), (filters.until, "<=")):
         if bound is not None:
             if not _ISO_DATE.fullmatch(bound):

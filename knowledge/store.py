@@ -277,6 +277,14 @@ class Store:
         rows = self._rows("SELECT s.id FROM snippets AS s WHERE " + condition, values)  # noqa: S608 (no value in it)
         return {row[0] for row in rows}
 
+    def ids_of_sources(self, source_ids: Iterable[int]) -> NDArray[np.int64]:
+        """The ids of all snippets of these sources, ascending, shape (n,)."""
+        rows = self._rows(
+            "SELECT id FROM snippets WHERE source_id IN (SELECT value FROM json_each(?)) ORDER BY id",
+            (as_json(source_ids),),
+        )
+        return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+
     # Vectors
 
     def vector_ids(self, collection: Collection, embedder: str) -> NDArray[np.int64]:

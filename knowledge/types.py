@@ -59,7 +59,9 @@ class Source:
 class Draft:
     """A snippet as a reader yields it, before the store gave it an id.
 
-    `date` is ISO 8601 of whatever precision is known ("1957", "2024-03", "2024-03-09"), or None.
+    `date` is ISO 8601 of whatever precision is known ("1957", "2024-03", "2024-03-09"), or None. A collection holds the
+    same words once, unless `apart` differs: messages of a channel stand each for itself, for each is deleted by itself
+    and seen by its own readers.
     """
 
     title: str
@@ -70,6 +72,7 @@ class Draft:
     author: str | None = None
     address: str | None = None
     licence: str | None = None
+    apart: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +109,13 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a hit must satisfy; empty is no condition. `since` and `until` are inclusive ISO 8601 dates."""
+    """What a hit must satisfy; empty is no condition. `since` and `until` are inclusive ISO 8601 dates.
+
+    `without_sources` are ids of sources whose snippets are not looked at: those that whoever asks may not see.
+    """
 
     kinds: frozenset[Kind] = field(default_factory=frozenset)
     topics: frozenset[str] = field(default_factory=frozenset)
     since: str | None = None
     until: str | None = None
+    without_sources: frozenset[int] = field(default_factory=frozenset)

@@ -15,7 +15,8 @@ from discord.ext import commands
 from bot.cogs.live import NOBODY
 from bot.cogs.refusal import refuse
 from bot.cogs.rights import NotAllowed
-from bot.cogs.spaces import person_of, space_of
+from bot.cogs.sight import seen
+from bot.cogs.spaces import person_of, place_asked
 from bot.ideation.export import Format, exported
 from bot.ideation.studio import Record
 from bot.ui.cards import note
@@ -34,16 +35,19 @@ KEPT = """\
 messages stand in a space of your own that nobody else can reach.
 **Votes, keeps and duels**, with your Discord id. This server's brainstorms lean towards what its people chose, unless \
 /settings learning switches that off.
-**What you bring to a library**: files, and messages saved with "Save as inspiration", with their author's name, the \
-date and a link. If such a message is deleted, its snippet is too.
-**Not kept:** what is said in channels, and what you say to me: I read it, answer, and forget it. Everything stays on \
-the machine that runs me, unless its owner uses a language model elsewhere: /about says which.
+**What you bring to a library**: files, messages saved with "Save as inspiration", and messages in channels that a \
+server shares its inspiration in (I say so there), with their author's name, the date and a link. If such a message is \
+edited or deleted, so is its snippet; who can't see its channel is not shown it. /privacy inspiration keeps yours out.
+**Not kept:** what is said in other channels, and what you say to me: I read it, answer, and forget it. Everything \
+stays on the machine that runs me, unless its owner uses a language model elsewhere: /about says which.
 -# /privacy export gives you all of yours as a file; /privacy forget removes it"""
 QUESTION = """\
 ## Forget me?
 This removes your votes, keeps and duels, the sessions and ideas of your own space with the files in its library, \
-messages that you saved or wrote and somebody saved, and your name on files that you gave to a server. Ideas that you \
-made in a server with others stay there; no idea carries your name. It can't be undone."""
+messages that you saved or wrote and somebody saved, your messages in inspiration channels, and your name on files \
+that you gave to a server. Ideas that you made in a server with others stay there; no idea carries your name. It can't \
+be undone. From then on I keep none of your messages, for which I remember your id and nothing else; \
+/privacy inspiration lets me again."""
 CONTEXTS = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=False)
 
 
@@ -71,7 +75,10 @@ class Forgetting(ui.DynamicItem[ui.Button[Any]], template=re.compile(r"privacy1:
                 raise NotAllowed("That button is somebody else's: /privacy forget gives you your own.")
             await interaction.response.defer()
             bot: Any = interaction.client
-            gone = await (await bot.studio()).forget(person_of(interaction.user))
+            studio = await bot.studio()
+            marked = await studio.channels.messages_of(person_of(interaction.user))
+            gone = await studio.forget(person_of(interaction.user))
+            bot.dispatch("let_go", marked)
             told = f"Forgotten: {gone.ideas} ideas, {gone.marks} votes, keeps and duels, {gone.snippets} snippets."
             await interaction.edit_original_response(view=note(told), allowed_mentions=NOBODY)
         except Exception as error:
@@ -102,14 +109,14 @@ class About(commands.Cog):
         """Which model and library this is, and what to expect of it."""
         await interaction.response.defer(thinking=True, ephemeral=True)
         services = await self.bot.services()
-        space = space_of(interaction.guild_id, interaction.user)
-        own, starter = await services.studio.shelf.sizes(space)
-        where = "on a server that its owner chose" if self.bot.settings.server else "on the machine that runs me"
+        where = await seen(services.studio, interaction, place_asked(interaction), alone=True)
+        own, starter = await services.studio.shelf.sizes(where.space, where.filters)
+        runs = "on a server that its owner chose" if self.bot.settings.server else "on the machine that runs me"
         text = (
             f"## Kindling {_version()}\n"
             "An ideation partner for writers and designers: I find sparks in a library and have a language model turn "
             "them into short ideas that say where they came from. You are the author.\n"
-            f"**Model:** {plain(services.model.name, 150)}, {where}\n"
+            f"**Model:** {plain(services.model.name, 150)}, {runs}\n"
             f"**Library:** {own:,} snippets of your own here, {starter:,} that I come with\n"
             "**Expect** surprise more than polish: the ideas are machine-made, can be wrong or odd, and want your "
             "judgement. Facts are in the sparks and their links, not in the ideas.\n"
@@ -136,7 +143,9 @@ class About(commands.Cog):
     async def export(self, interaction: discord.Interaction) -> None:
         """All that I keep about you, as a JSON file."""
         await interaction.response.defer(thinking=True, ephemeral=True)
-        record = await (await self.bot.studio()).record_of(person_of(interaction.user))
+        studio = await self.bot.studio()
+        where = await seen(studio, interaction, place_asked(interaction, private=True))
+        record = await studio.record_of(where.space, where.filters)
         file = discord.File(io.BytesIO(_as_json(record).encode()), "kindling-about-me.json")
         await interaction.edit_original_response(
             content="All that I keep about you.", attachments=[file], allowed_mentions=NOBODY
@@ -147,6 +156,22 @@ class About(commands.Cog):
         """Remove all that I keep about you; you are asked once more."""
         view = page(QUESTION, ui.ActionRow(Forgetting(interaction.user.id).item))
         await interaction.response.send_message(view=view, ephemeral=True, allowed_mentions=NOBODY)
+
+    @privacy.command()
+    @app_commands.describe(kept="Whether I keep what you post in inspiration channels, in every server")
+    async def inspiration(self, interaction: discord.Interaction, kept: bool) -> None:
+        """Whether what you post in inspiration channels is kept; with False all that was kept of it goes."""
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        channels, person = (await self.bot.studio()).channels, person_of(interaction.user)
+        if kept:
+            await channels.opt_in(person, interaction.id)
+            told = "From now on I keep what you post in inspiration channels. React with 🚫 to leave one message out."
+        else:
+            marked = await channels.messages_of(person)
+            removed = await channels.opt_out(person)
+            self.bot.dispatch("let_go", marked)
+            told = f"Removed {removed} of your messages from libraries. I keep no further ones, in any server."
+        await interaction.edit_original_response(view=note(told), allowed_mentions=NOBODY)
 
 
 def _as_json(record: Record) -> str:
@@ -160,6 +185,7 @@ def _as_json(record: Record) -> str:
         "votes_and_keeps": marks,
         "duels": record.duels,
         "brought_to_libraries": record.brought,
+        "asked_not_to_be_kept": record.opted_out,
     }
     return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
 

@@ -21,7 +21,8 @@ from bot.cogs.duels import next_duel
 from bot.cogs.growth import GrowingBoard, Turn, Wish, sparks_first
 from bot.cogs.live import NOBODY, InteractionMessage, LiveMessage
 from bot.cogs.refusal import refuse, tell
-from bot.cogs.spaces import Where, person_of, place_asked, place_of_idea, place_of_session, rules_here, space_of
+from bot.cogs.sight import place_of_idea, place_of_session, seen
+from bot.cogs.spaces import Where, person_of, place_asked, rules_here, space_of
 from bot.ideation.events import Event, Ready
 from bot.ideation.export import Format, exported
 from bot.ideation.journal import Entry
@@ -157,13 +158,13 @@ class Boards(commands.Cog):
         studio = await self.bot.studio()
         where, _ = await place_of_idea(studio, interaction, idea_id)
         await toggle(studio, where.space, idea_id, person_of(interaction.user))
-        await self._recount(studio, interaction, where.space)
+        await self._recount(studio, interaction, where)
 
-    async def _recount(self, studio: Studio, interaction: discord.Interaction, space: str) -> None:
+    async def _recount(self, studio: Studio, interaction: discord.Interaction, where: Where) -> None:
         """Show the counts of now on the message that was pressed: many presses at once make few edits."""
         message: discord.Message | None = interaction.message
         assert message is not None
-        entries = await studio.entries(space, targets(message, Verb.VOTE))
+        entries = await studio.entries(where.space, targets(message, Verb.VOTE), where.filters)
         for board in self.bot.at_work:
             if isinstance(board, GrowingBoard) and message.id in board.message_ids:
                 board.recount(entries)
@@ -198,7 +199,9 @@ class Boards(commands.Cog):
             interaction,
             idea_id,
             f"Twist, {how}",
-            lambda studio, where, rules: studio.twist(where.space, idea_id, how, banned=rules.banned),
+            lambda studio, where, rules: studio.twist(
+                where.space, idea_id, how, banned=rules.banned, filters=where.filters
+            ),
         )
 
     async def _expand(self, interaction: discord.Interaction, idea_id: str) -> None:
@@ -212,7 +215,7 @@ class Boards(commands.Cog):
 
     async def _why(self, interaction: discord.Interaction, idea_id: str) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)
-        _, entry = await place_of_idea(await self.bot.studio(), interaction, idea_id)
+        _, entry = await place_of_idea(await self.bot.studio(), interaction, idea_id, alone=True)
         await interaction.edit_original_response(view=why_page(entry), allowed_mentions=NOBODY)
 
     async def _prefer(self, interaction: discord.Interaction, winner: str) -> None:
@@ -262,6 +265,7 @@ class Boards(commands.Cog):
                 distance=distance or rules.distance or settings.distance,
                 draw_on=where.draw_on,
                 banned=rules.banned,
+                filters=where.filters,
             )
             async with aclosing(sparks_first(more, turn)) as found:
                 async for event in found:
@@ -280,7 +284,9 @@ class Boards(commands.Cog):
             interaction,
             first,
             "Remix",
-            lambda studio, where, rules: studio.remix(where.space, first, second, banned=rules.banned),
+            lambda studio, where, rules: studio.remix(
+                where.space, first, second, banned=rules.banned, filters=where.filters
+            ),
         )
 
     async def _ask_swap(self, interaction: discord.Interaction, session_id: str) -> None:
@@ -293,7 +299,9 @@ class Boards(commands.Cog):
             interaction,
             idea_id,
             "Another spark",
-            lambda studio, where, rules: studio.swap(where.space, idea_id, draw_on=where.draw_on, banned=rules.banned),
+            lambda studio, where, rules: studio.swap(
+                where.space, idea_id, draw_on=where.draw_on, banned=rules.banned, filters=where.filters
+            ),
         )
 
     async def _ask_which(
@@ -308,7 +316,7 @@ class Boards(commands.Cog):
 
     async def _export(self, interaction: discord.Interaction, session_id: str) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)
-        _, entries = await place_of_session(await self.bot.studio(), interaction, session_id)
+        _, entries = await place_of_session(await self.bot.studio(), interaction, session_id, alone=True)
         text = exported(entries, Format.MARKDOWN)
         slug = "-".join(re.findall(r"[a-z0-9]+", entries[0].brief.text.lower())[:6]) or "ideas"
         file = discord.File(io.BytesIO(text.encode()), f"{slug}.md")
@@ -335,8 +343,9 @@ class Boards(commands.Cog):
         assert message is not None
         studio = await self.bot.studio()
         entries: list[Entry] = []
-        for where in (place_asked(interaction), place_asked(interaction, private=True)):
-            entries = entries or await studio.entries(where.space, targets(message, Verb.VOTE))
+        for asked in (place_asked(interaction), place_asked(interaction, private=True)):
+            where = await seen(studio, interaction, asked)
+            entries = entries or await studio.entries(where.space, targets(message, Verb.VOTE), where.filters)
         if not entries:
             view = note("Kindling was restarted before there was an idea here: ask again with /brainstorm.")
             await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)

@@ -11,6 +11,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.cogs.growth import GrowingBoard, Turn, Wish, sparks_first
+from bot.cogs.sight import seen
 from bot.cogs.spaces import place_asked, rules_here
 from bot.ideation.brief import read_brief
 from bot.ideation.events import Event
@@ -106,6 +107,7 @@ class Brainstorm(commands.Cog):
 
         async def events(studio: Studio, turn: Turn) -> AsyncGenerator[Event, None]:
             rules, settings = await rules_here(studio, interaction), self.bot.settings
+            sight = await seen(studio, interaction, where)
             ideas = studio.brainstorm(
                 where.space,
                 text,
@@ -116,6 +118,7 @@ class Brainstorm(commands.Cog):
                 tone=rules.tone,
                 draw_on=where.draw_on,
                 banned=rules.banned,
+                filters=sight.filters,
             )
             async with aclosing(sparks_first(ideas, turn)) as found:
                 async for event in found:

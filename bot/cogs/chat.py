@@ -15,6 +15,7 @@ from bot.cogs.conversation import conversation, mentions, opened_by, speaks_to
 from bot.cogs.live import NOBODY
 from bot.cogs.refusal import line_for
 from bot.cogs.rights import NotAllowed
+from bot.cogs.sight import Eyes, filters_for
 from bot.cogs.spaces import person_of, space_of
 from bot.language.base import Message
 from bot.ui.marks import cut, plain
@@ -113,7 +114,7 @@ class Chat(commands.Cog):
         self,
         channel: discord.abc.Messageable,
         guild_id: int | None,
-        person: discord.abc.User,
+        person: discord.User | discord.Member,
         parent_id: int | None,
         channel_id: int,
         history: Sequence[Message],
@@ -123,7 +124,11 @@ class Chat(commands.Cog):
             studio = await self.bot.studio()
             rules = await studio.rules.for_channel(guild_id, channel_id, parent_id)
             space = space_of(guild_id, person)
-            return studio.chat(space, history, audience=rules.aim(), tone=rules.tone), rules.banned
+            guild = self.bot.get_guild(guild_id) if guild_id else None
+            eyes = Eyes(guild, channel_id, parent_id, None if guild_id else person)
+            filters = await filters_for(studio, self.bot, eyes, (space,))
+            pieces = studio.chat(space, history, audience=rules.aim(), tone=rules.tone, filters=filters)
+            return pieces, rules.banned
 
         return Answer(self.bot, channel, speak, to)
 

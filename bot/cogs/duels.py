@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import discord
 
 from bot.cogs.live import NOBODY
-from bot.cogs.spaces import person_of, place_asked, place_of_idea
+from bot.cogs.sight import place_of_idea, seen
+from bot.cogs.spaces import person_of, place_asked
 from bot.ui.cards import duel_page, note
 from bot.ui.ids import Verb, targets
 from knowledge.errors import BadInput
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 async def first_duel(bot: Kindling, interaction: discord.Interaction, mine: bool) -> None:
     """Answer with two ideas of this server, or with two of the asker's own; for the asker alone."""
     await interaction.response.defer(thinking=True, ephemeral=True)
-    choices = (await bot.studio()).choices
-    pair = await choices.duel(place_asked(interaction, mine).space, person_of(interaction.user))
+    studio = await bot.studio()
+    where = await seen(studio, interaction, place_asked(interaction, mine), alone=True)
+    pair = await studio.choices.duel(where.space, person_of(interaction.user), filters=where.filters)
     await interaction.edit_original_response(view=duel_page(*pair, 0), allowed_mentions=NOBODY)
 
 
@@ -30,12 +32,12 @@ async def next_duel(bot: Kindling, interaction: discord.Interaction, winner: str
     await interaction.response.defer()
     studio, person = await bot.studio(), person_of(interaction.user)
     pair = targets(interaction.message, Verb.PREFER)
-    where, _ = await place_of_idea(studio, interaction, pair[0])
+    where, _ = await place_of_idea(studio, interaction, pair[0], alone=True)
     if winner is not None:
         (loser,) = (one for one in pair if one != winner)
         await studio.choices.pick(where.space, person, winner, loser)
     try:
-        following = await studio.choices.duel(where.space, person, frozenset(pair))
+        following = await studio.choices.duel(where.space, person, frozenset(pair), where.filters)
         view = duel_page(*following, len(await studio.choices.of_person(person)))
     except BadInput as none_left:
         view = note(str(none_left))

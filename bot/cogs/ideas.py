@@ -14,6 +14,7 @@ from bot.cogs.duels import first_duel
 from bot.cogs.growth import GrowingBoard, Turn, Wish
 from bot.cogs.live import NOBODY
 from bot.cogs.picking import Pick, picked, titles
+from bot.cogs.sight import seen
 from bot.cogs.spaces import Where, person_of, place_asked, rules_here, space_of
 from bot.ideation.events import Event, Ready
 from bot.ideation.export import Format, exported
@@ -70,7 +71,7 @@ class Ideas(commands.Cog):
             [idea],
             f"Twist, {how}",
             lambda studio, where, entries, rules: studio.twist(
-                where.space, entries[0].idea.id, how, banned=rules.banned
+                where.space, entries[0].idea.id, how, banned=rules.banned, filters=where.filters
             ),
         )
 
@@ -85,7 +86,7 @@ class Ideas(commands.Cog):
             [a, b],
             "Remix",
             lambda studio, where, entries, rules: studio.remix(
-                where.space, entries[0].idea.id, entries[1].idea.id, banned=rules.banned
+                where.space, entries[0].idea.id, entries[1].idea.id, banned=rules.banned, filters=where.filters
             ),
         )
 
@@ -189,8 +190,8 @@ class Ideas(commands.Cog):
         """All ideas as one file, with who and what made each of them."""
         await interaction.response.defer(thinking=True, ephemeral=True)
         studio = await self.bot.studio()
-        where = place_asked(interaction, mine)
-        entries = await studio.ideas(where.space, kept=kept, limit=MOST_EXPORTED)
+        where = await seen(studio, interaction, place_asked(interaction, mine), alone=True)
+        entries = await studio.ideas(where.space, kept=kept, limit=MOST_EXPORTED, filters=where.filters)
         if not entries:
             raise BadInput("There is nothing to export yet: /brainstorm makes ideas, Keep keeps them.")
         text = exported(entries, Format(form))
@@ -245,9 +246,9 @@ class Ideas(commands.Cog):
     ) -> None:
         await interaction.response.defer(thinking=True, ephemeral=mine)
         studio = await self.bot.studio()
-        where = place_asked(interaction, mine)
+        where = await seen(studio, interaction, place_asked(interaction, mine))
         limit = number * IDEAS_A_PAGE + 1
-        entries = await studio.ideas(where.space, containing=containing, kept=kept, limit=limit)
+        entries = await studio.ideas(where.space, containing=containing, kept=kept, limit=limit, filters=where.filters)
         await _answer(interaction, ideas_page(heading, entries, number))
 
 

@@ -10,6 +10,7 @@ from discord.ext import commands
 
 from bot.cogs.brainstorm import DISTANCES
 from bot.cogs.live import NOBODY
+from bot.cogs.sight import seen
 from bot.cogs.spaces import place_asked, rules_here
 from bot.ui.cards import sparks_page
 from knowledge.types import Distance
@@ -40,10 +41,10 @@ class Inspire(commands.Cog):
         """A handful of sparks from the library, at once and without a model."""
         await interaction.response.defer(thinking=True)
         studio = await self.bot.studio()
-        where = place_asked(interaction)
+        where = await seen(studio, interaction, place_asked(interaction))
         rules = await rules_here(studio, interaction)
         chosen = Distance(distance) if distance else rules.distance or self.bot.settings.distance
-        hits = await studio.inspire(where.space, topic or "", distance=chosen)
+        hits = await studio.inspire(where.space, topic or "", distance=chosen, filters=where.filters)
         await interaction.edit_original_response(view=sparks_page(topic or "", hits), allowed_mentions=NOBODY)
 
 

@@ -1,4 +1,4 @@
-"""The library of a server or a person: /library, the message menu "Save as inspiration", and deletion that deletes."""
+"""The library of a server or a person: /library, and the message menu "Save as inspiration"."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from discord.ext import commands
 
 from bot.cogs.live import NOBODY
 from bot.cogs.picking import PATIENCE
+from bot.cogs.places import Channel
+from bot.cogs.posts import post_of
 from bot.cogs.refusal import refuse
-from bot.cogs.rights import require_adding
-from bot.cogs.spaces import person_of, space_of
+from bot.cogs.rights import require_adding, require_managing
+from bot.cogs.sight import seen
+from bot.cogs.spaces import person_of, place_asked, space_of
+from bot.cogs.switching import begin_backfill
 from bot.ideation.prompts import quoted
-from bot.ideation.shelf import Post
 from bot.ui.cards import note, sparks_page
 from bot.ui.layout import page
 from bot.ui.lists import library_page, report_text
@@ -64,7 +67,9 @@ class Removal(ui.DynamicItem[ui.Button[Any]], template=re.compile(r"library1:rem
             bot: Any = interaction.client
             studio = await bot.studio()
             await require_adding(studio, interaction)
-            removed = await studio.shelf.remove(space_of(interaction.guild_id, interaction.user), self.source_id)
+            where = await seen(studio, interaction, place_asked(interaction), alone=True)
+            removed = await studio.shelf.remove(where.space, self.source_id, where.filters)
+            await studio.channels.begin_anew(self.source_id, interaction.id)
             view = note(
                 f"Removed {removed.source.title} with {removed.snippets} snippets. No idea shows them any more."
             )
@@ -134,7 +139,8 @@ class LibraryCog(commands.Cog, name="Library"):
         """The snippets nearest to some words."""
         await interaction.response.defer(thinking=True)
         studio = await self.bot.studio()
-        hits = await studio.search(space_of(interaction.guild_id, interaction.user), words, count=8)
+        where = await seen(studio, interaction, place_asked(interaction))
+        hits = await studio.search(where.space, words, count=8, filters=where.filters)
         await interaction.edit_original_response(view=sparks_page(words, hits), allowed_mentions=NOBODY)
 
     @library.command(name="list")
@@ -142,19 +148,20 @@ class LibraryCog(commands.Cog, name="Library"):
         """What was added here, newest first."""
         await interaction.response.defer(thinking=True)
         studio = await self.bot.studio()
-        space = space_of(interaction.guild_id, interaction.user)
-        own, starter = await studio.shelf.sizes(space)
-        view = library_page(await studio.shelf.sources(space), own, starter)
+        where = await seen(studio, interaction, place_asked(interaction))
+        own, starter = await studio.shelf.sizes(where.space, where.filters)
+        view = library_page(await studio.shelf.sources(where.space, where.filters), own, starter)
         await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)
 
     @library.command()
     @app_commands.describe(source="What to remove, with all its snippets")
     async def remove(self, interaction: discord.Interaction, source: app_commands.Range[str, 1, 100]) -> None:
-        """Remove a file or a saved message from the library here."""
+        """Remove a file, a saved message or what was kept of a channel from the library here."""
         await interaction.response.defer(thinking=True, ephemeral=True)
         studio = await self.bot.studio()
         await require_adding(studio, interaction)
-        shelved = await studio.shelf.sources(space_of(interaction.guild_id, interaction.user))
+        where = await seen(studio, interaction, place_asked(interaction), alone=True)
+        shelved = await studio.shelf.sources(where.space, where.filters)
         fitting = [one for one in shelved if source in (str(one.source.id), one.source.title)]
         if len(fitting) != 1:
             raise BadInput("Pick what to remove from the list that opens as you type.")
@@ -169,7 +176,8 @@ class LibraryCog(commands.Cog, name="Library"):
         try:
             async with asyncio.timeout(PATIENCE):
                 studio = await self.bot.studio()
-                shelved = await studio.shelf.sources(space_of(interaction.guild_id, interaction.user))
+                where = await seen(studio, interaction, place_asked(interaction), alone=True)
+                shelved = await studio.shelf.sources(where.space, where.filters)
         except (TimeoutError, KindlingError):
             return []
         fitting = [one for one in shelved if typed.casefold() in one.source.title.casefold()]
@@ -179,6 +187,15 @@ class LibraryCog(commands.Cog, name="Library"):
             )
             for one in fitting[:25]
         ]
+
+    @library.command()
+    @app_commands.guild_only()
+    @app_commands.describe(channel="Which inspiration channel")
+    async def backfill(self, interaction: discord.Interaction, channel: Channel) -> None:
+        """Read an inspiration channel's older messages, once; for who may manage the server."""
+        require_managing(interaction)
+        await interaction.response.defer(thinking=True)
+        await begin_backfill(self.bot, interaction, channel.id)
 
     # --- messages ----------------------------------------------------------------------------------------------------
 
@@ -191,57 +208,15 @@ class LibraryCog(commands.Cog, name="Library"):
         await require_adding(studio, interaction)
         if not quoted(message.clean_content):
             raise BadInput("That message has no words. If it has a file, add the file with /library add.")
-        post = Post(
-            text=message.clean_content,
-            name=message.author.display_name,
-            author=person_of(message.author),
-            date=message.created_at.date().isoformat(),
-            channel=message.channel.id,
-            message=message.id,
-            address=message.jump_url,
-        )
+        if await studio.channels.opted_out(person_of(message.author)):
+            raise BadInput("Whoever wrote that asked me to keep nothing of theirs.")
         space = space_of(interaction.guild_id, interaction.user)
-        title = await studio.shelf.save(space, person_of(interaction.user), post)
+        title = await studio.shelf.save(space, person_of(interaction.user), post_of(message))
         if title is None:
             view = note("Those words are in the library already.")
         else:
             view = note(f"Saved: {title} If the message is deleted, so is the snippet.")
         await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)
-
-    @commands.Cog.listener()
-    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
-        """A message that is deleted does not live on in the library."""
-        await self._let_go([payload.message_id])
-
-    @commands.Cog.listener()
-    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
-        """Nor do many at once."""
-        await self._let_go(payload.message_ids)
-
-    @commands.Cog.listener()
-    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
-        """Nor do those of a channel that is no longer there."""
-        await self._let_go_channel(channel.id)
-
-    @commands.Cog.listener()
-    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
-        """Nor do those of a thread."""
-        await self._let_go_channel(payload.thread_id)
-
-    async def _let_go(self, message_ids: list[int] | set[int]) -> None:
-        try:
-            removed = await (await self.bot.studio()).shelf.messages_deleted(message_ids)
-        except KindlingError as error:
-            log.warning("snippets of deleted messages could not be removed: %s", error)
-            return
-        if removed:
-            log.info("removed %d snippets with their messages", removed)
-
-    async def _let_go_channel(self, channel_id: int) -> None:
-        try:
-            await (await self.bot.studio()).shelf.channel_deleted(channel_id)
-        except KindlingError as error:
-            log.warning("snippets of a deleted channel could not be removed: %s", error)
 
 
 async def _save(file: discord.Attachment, path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import discord
 from discord import app_commands
 
+from bot.cogs.sight import seen
 from bot.cogs.spaces import Where, place_asked
 from bot.ideation.errors import UnknownIdea
 from bot.ideation.journal import Entry
@@ -48,9 +49,10 @@ async def titles(interaction: discord.Interaction, typed: str) -> list[app_comma
         async with asyncio.timeout(PATIENCE):
             studio = await client.studio()
             here, own = place_asked(interaction), place_asked(interaction, private=True)
-            for where in dict.fromkeys((here.space, own.space)):
-                prefix, mark = (_OWN, "only you: ") if where != here.space else ("", "")
-                for one in await studio.titles(where, typed, MOST_CHOICES - len(choices)):
+            for asked in (here,) if here.space == own.space else (here, own):
+                prefix, mark = (_OWN, "only you: ") if asked.space != here.space else ("", "")
+                where = await seen(studio, interaction, asked)
+                for one in await studio.titles(where.space, typed, MOST_CHOICES - len(choices), where.filters):
                     label = cut(f"{mark}{one.title} · {one.brief}", 100)
                     choices.append(app_commands.Choice(name=label, value=f"{prefix}{one.id}"))
     except (TimeoutError, KindlingError):
@@ -60,13 +62,13 @@ async def titles(interaction: discord.Interaction, typed: str) -> list[app_comma
 
 async def picked(studio: Studio, interaction: discord.Interaction, pick: Pick) -> tuple[Where, Entry]:
     """The idea that was meant, and where it lives. Raises `UnknownIdea`, or `BadInput` when it could be several."""
-    where = place_asked(interaction, pick.private)
+    where = await seen(studio, interaction, place_asked(interaction, pick.private))
     if _ID.fullmatch(pick.words):
-        for entry in await studio.entries(where.space, [pick.words]):
+        for entry in await studio.entries(where.space, [pick.words], where.filters):
             return where, entry
-    found = await studio.titles(where.space, pick.words, 2) if pick.words else []
+    found = await studio.titles(where.space, pick.words, 2, where.filters) if pick.words else []
     if len(found) > 1:
         raise BadInput("Several ideas are called something like that: pick one from the list that opens as you type.")
-    for entry in await studio.entries(where.space, [one.id for one in found]):
+    for entry in await studio.entries(where.space, [one.id for one in found], where.filters):
         return where, entry
     raise UnknownIdea("No idea here is called that: pick one from the list that opens as you type.")

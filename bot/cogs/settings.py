@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -10,13 +11,20 @@ from discord.ext import commands
 
 from bot.cogs.brainstorm import DISTANCES, MOST_IDEAS, TECHNIQUES
 from bot.cogs.live import NOBODY
+from bot.cogs.places import Channel
 from bot.cogs.rights import require_managing
-from bot.cogs.spaces import space_of
+from bot.cogs.sight import seen
+from bot.cogs.spaces import place_asked, space_of
+from bot.cogs.switching import require_posting, switched_off, switched_on
 from bot.ideation.rules import LONGEST, SERVER, Adders, ChannelRules, ServerRules, read_banned
+from bot.ideation.schedule import WEEKDAYS, Every, Schedule, read_zone, zones
 from bot.ideation.types import Technique
 from bot.settings import Settings
-from bot.ui.cards import learned_page
+from bot.ui.cards import learned_page, note
+from bot.ui.channels import channel_lines
+from bot.ui.digest import digest_lines
 from bot.ui.house import house_page
+from bot.ui.layout import page
 from knowledge.errors import BadInput
 from knowledge.types import Distance
 
@@ -24,27 +32,6 @@ if TYPE_CHECKING:
     from bot.client import Kindling
 
 
-class Place(app_commands.Transformer):
-    """A channel or a thread in which people write, whether or not the bot has it in memory."""
-
-    @property
-    def type(self) -> discord.AppCommandOptionType:
-        """Discord's picker of channels."""
-        return discord.AppCommandOptionType.channel
-
-    @property
-    def channel_types(self) -> list[discord.ChannelType]:
-        """What the picker offers."""
-        kinds = discord.ChannelType
-        return [kinds.text, kinds.news, kinds.voice, kinds.forum, kinds.public_thread, kinds.private_thread]
-
-    async def transform(self, interaction: discord.Interaction, value: Any, /) -> discord.abc.Snowflake:
-        """What was picked; its id is all that is needed."""
-        picked: discord.abc.Snowflake = value
-        return picked
-
-
-Channel = app_commands.Transform[discord.abc.Snowflake, Place]
 Short = app_commands.Range[str, 1, LONGEST["tone"]]
 Sentence = app_commands.Range[str, 1, LONGEST["brief"]]
 EVERYTHING = "everything"
@@ -157,14 +144,80 @@ class SettingsCog(commands.Cog, name="Settings"):
         """Whether I learn from votes, keeps and duels here, and what I learned."""
         require_managing(interaction)
         await interaction.response.defer(thinking=True, ephemeral=True)
-        choices, space = (await self.bot.studio()).choices, space_of(interaction.guild_id, interaction.user)
+        studio = await self.bot.studio()
+        where = await seen(studio, interaction, place_asked(interaction), alone=True)
+        choices, space = studio.choices, where.space
         match what:
             case "on" | "off":
                 await choices.switch(space, what == "on")
             case "forget":
                 await choices.forget(space)
-        view = learned_page(await choices.learned(space))
+        view = learned_page(await choices.learned(space, where.filters))
         await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)
+
+    @settings.command()
+    @app_commands.describe(
+        channel="Which channel people share their inspiration in",
+        switch="Whether its messages become snippets of this server's library",
+        mark="Whether a reaction of mine shows what was kept",
+    )
+    @app_commands.choices(switch=[app_commands.Choice(name=name, value=name) for name in ("on", "off")])
+    async def inspiration(
+        self, interaction: discord.Interaction, channel: Channel, switch: str, mark: bool = True
+    ) -> None:
+        """Keep what people share in a channel; a note there says what is kept and how to opt out."""
+        require_managing(interaction)
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        channels = (await self.bot.studio()).channels
+        if switch == "on":
+            view = await switched_on(self.bot, interaction, channels, channel.id, mark)
+        else:
+            view = await switched_off(self.bot, interaction, channels, channel.id)
+        await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)
+
+    @settings.command()
+    @app_commands.describe(
+        channel="Which channel it is posted in",
+        every="How often",
+        hour="At which hour, 0 to 23 (without: 9)",
+        weekday="On which day, where it comes weekly (without: Monday)",
+        zone="In which time zone (without: the one named last in this server, else UTC)",
+    )
+    @app_commands.choices(every=[app_commands.Choice(name=name, value=name) for name in ("weekly", "daily", "off")])
+    @app_commands.choices(
+        weekday=[app_commands.Choice(name=name, value=number) for number, name in enumerate(WEEKDAYS)]
+    )
+    async def digest(
+        self,
+        interaction: discord.Interaction,
+        channel: Channel,
+        every: str,
+        hour: app_commands.Range[int, 0, 23] = 9,
+        weekday: int = 0,
+        zone: app_commands.Range[str, 1, 60] | None = None,
+    ) -> None:
+        """Post what came in, what rises and three sparks to begin with, in a channel; off unless you ask."""
+        space = space_of(require_managing(interaction), interaction.user)
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        digests = (await self.bot.studio()).digests
+        before = await digests.all(space)
+        if every == "off":
+            if all(one.channel != channel.id for one in before) or not await digests.unsubscribe(channel.id):
+                raise BadInput("That channel gets no digest: there is nothing to switch off.")
+            view = note("No further digest comes there.")
+        else:
+            require_posting(interaction, channel.id)
+            named = read_zone(zone) if zone else before[-1].schedule.zone if before else "UTC"
+            schedule, now = Schedule(Every(every), hour, weekday, named), self.bot.now()
+            await digests.subscribe(space, channel.id, schedule, now)
+            first = int(schedule.following(now).timestamp())
+            view = page(f"A digest comes to <#{channel.id}> {schedule}, first on <t:{first}:F>.")
+        self.bot.dispatch("digests_changed")
+        await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)
+
+    @digest.autocomplete("zone")
+    async def _zones(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        return [app_commands.Choice(name=zone, value=zone) for zone in (await asyncio.to_thread(zones, typed))[:25]]
 
     @settings.command()
     @app_commands.describe(
@@ -187,12 +240,17 @@ class SettingsCog(commands.Cog, name="Settings"):
         guild_id = require_managing(interaction)
         if not interaction.response.is_done():
             await interaction.response.defer(thinking=True, ephemeral=True)
-        kept = (await self.bot.studio()).rules
+        studio = await self.bot.studio()
+        kept = studio.rules
         if rules:
             await kept.set(guild_id, place, **rules)
         server, defaults = await kept.server(guild_id), await kept.of_channel(guild_id, SERVER)
         channels = {channel: await kept.of_channel(guild_id, channel) for channel in await kept.channels(guild_id)}
-        view = house_page(self._told(server, defaults), channels)
+        followed = await studio.channels.all(space_of(guild_id, interaction.user))
+        digests = await studio.digests.all(space_of(guild_id, interaction.user))
+        told = [*self._told(server, defaults), ("Inspiration", channel_lines(followed))]
+        told.append(("Digest", digest_lines(digests)))
+        view = house_page(told, channels)
         await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)
 
     def _told(self, server: ServerRules, defaults: ChannelRules) -> list[tuple[str, str]]:

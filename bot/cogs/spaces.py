@@ -10,21 +10,25 @@ from dataclasses import dataclass
 
 import discord
 
-from bot.ideation.errors import UnknownIdea
-from bot.ideation.journal import Entry
 from bot.ideation.rules import ChannelRules
 from bot.ideation.studio import Studio
+from knowledge.types import Filters
 
-_NOT_HERE = "That is on somebody else's private board, or was deleted. /brainstorm makes your own."
+NO_FILTERS = Filters()
+SERVERS = "guild:"  # how the spaces of servers begin
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Where ideas live (`space`), what further spaces may spark them, and whether only the asker sees the answer."""
+    """Where ideas live (`space`), what further spaces may spark them, and whether only the asker sees the answer.
+
+    `filters` leave out what whoever reads the answer may not see; `sight.seen` gives a place with them.
+    """
 
     space: str
     draw_on: tuple[str, ...] = ()
     private: bool = False
+    filters: Filters = NO_FILTERS
 
 
 def person_of(user: discord.abc.Snowflake) -> str:
@@ -34,7 +38,7 @@ def person_of(user: discord.abc.Snowflake) -> str:
 
 def space_of(guild_id: int | None, user: discord.abc.Snowflake) -> str:
     """The space of a message or an interaction: its server's, or in direct messages the person's own."""
-    return f"guild:{guild_id}" if guild_id else person_of(user)
+    return f"{SERVERS}{guild_id}" if guild_id else person_of(user)
 
 
 def place_asked(interaction: discord.Interaction, private: bool = False) -> Where:
@@ -50,24 +54,3 @@ async def rules_here(studio: Studio, interaction: discord.Interaction) -> Channe
     """The house rules of the channel that somebody asks in; a thread has its parent's."""
     parent = getattr(interaction.channel, "parent_id", None)
     return await studio.rules.for_channel(interaction.guild_id, interaction.channel_id or 0, parent)
-
-
-async def place_of_idea(studio: Studio, interaction: discord.Interaction, idea_id: str) -> tuple[Where, Entry]:
-    """Where an idea lives that somebody acts on here: in this server, else in their own space.
-
-    Raises `UnknownIdea` for everything else: another's private board, another server's, one that was deleted.
-    """
-    for where in (place_asked(interaction), place_asked(interaction, private=True)):
-        for entry in await studio.entries(where.space, [idea_id]):
-            return where, entry
-    raise UnknownIdea(_NOT_HERE)
-
-
-async def place_of_session(
-    studio: Studio, interaction: discord.Interaction, session_id: str
-) -> tuple[Where, list[Entry]]:
-    """Where a session lives that somebody acts on here, and its ideas, at least one. Raises as `place_of_idea`."""
-    for where in (place_asked(interaction), place_asked(interaction, private=True)):
-        if entries := await studio.ideas(where.space, session_id=session_id):
-            return where, entries
-    raise UnknownIdea(_NOT_HERE)

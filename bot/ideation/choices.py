@@ -14,13 +14,15 @@ from itertools import combinations
 import numpy as np
 from sqlite_utils import Database, Migrations
 
-from bot.ideation.journal import Entry, now
+from bot.ideation.journal import OF_OTHER_SOURCES, Entry, now
 from bot.ideation.lexical import content_words
 from bot.ideation.library import Library
 from bot.ideation.tables import Tables
 from bot.ideation.taste import Taste, Vector, fit, telling_words
 from knowledge.errors import BadInput
-from knowledge.store import Store
+from knowledge.rows import as_json
+from knowledge.store import NO_FILTERS, Store
+from knowledge.types import Filters
 
 SCHEMA = Migrations("choices")
 NEWEST = 300  # ideas that duels are drawn from
@@ -57,15 +59,19 @@ class Choices:
         self._library = library
         self._tables = Tables(library, SCHEMA)
 
-    async def duel(self, space: str, person: str, besides: frozenset[str] = frozenset()) -> tuple[Entry, Entry]:
+    async def duel(
+        self, space: str, person: str, besides: frozenset[str] = frozenset(), filters: Filters = NO_FILTERS
+    ) -> tuple[Entry, Entry]:
         """Two ideas for one brief whose order is the least sure, and which the person has not compared yet.
 
-        `besides` are the ids of two ideas that shall not come up together now.
+        `besides` are the ids of two ideas that shall not come up together now; ideas from sources that `filters` leave
+        out do not come up.
 
         Raises:
             BadInput: there are no two such ideas.
         """
-        pair = await self._tables.run(_next_pair, space, person, besides, self._library.embedder.name)
+        without = filters.without_sources
+        pair = await self._tables.run(_next_pair, space, person, besides, self._library.embedder.name, without)
         if pair is None:
             raise BadInput("There are no two ideas left to compare: brainstorm some more, then come back.")
         journal = self._library.journal
@@ -82,9 +88,9 @@ class Choices:
         """The space's taste; None where learning is off or nothing was chosen yet."""
         return await self._tables.run(_taste, space, self._library.embedder.name)
 
-    async def learned(self, space: str) -> Learned:
-        """What the space's choices say, in words."""
-        return await self._tables.run(_learned, space, self._library.embedder.name)
+    async def learned(self, space: str, filters: Filters = NO_FILTERS) -> Learned:
+        """What the space's choices say, in words; in none of ideas from sources that `filters` leave out."""
+        return await self._tables.run(_learned, space, self._library.embedder.name, filters.without_sources)
 
     async def switch(self, space: str, learns: bool) -> None:
         """Let choices count from now on, or count no more. They are kept either way."""
@@ -170,7 +176,7 @@ def _taste(store: Store, space: str, embedder: str) -> Taste | None:
     return _fitted(store, space, embedder) if _state(store, space)[0] else None
 
 
-def _learned(store: Store, space: str, embedder: str) -> Learned:
+def _learned(store: Store, space: str, embedder: str, without: frozenset[int]) -> Learned:
     choices, people = _choices(store, space)
     learns, _ = _state(store, space)
     taste = _fitted(store, space, embedder)
@@ -179,21 +185,25 @@ def _learned(store: Store, space: str, embedder: str) -> Learned:
     rows = {
         row["id"]: " ".join(set(content_words(f"{row['title']} {row['body']}")) - set(content_words(row["brief"])))
         for row in store.db.query(
-            "SELECT i.id, i.title, i.body, s.brief FROM ideas i JOIN sessions s ON s.id = i.session_id "
-            "WHERE s.space = ? AND i.embedder = ? ORDER BY i.rowid DESC LIMIT ?",
-            [space, embedder, NEWEST],
+            "SELECT i.id, i.title, i.body, s.brief FROM ideas i JOIN sessions s ON s.id = i.session_id "  # noqa: S608
+            f"WHERE s.space = ? AND i.embedder = ? AND {OF_OTHER_SOURCES} ORDER BY i.rowid DESC LIMIT ?",
+            [space, embedder, as_json(without), NEWEST],
         )
     }  # without the words of their briefs, which tell what was asked for and not what was liked
+    if not rows:
+        return Learned(learns, len(choices), people)
     vectors = _vectors(store, set(rows), embedder)
     towards, away = telling_words(taste, list(rows.values()), np.stack([vectors[one] for one in rows]))
     return Learned(learns, len(choices), people, tuple(towards), tuple(away))
 
 
-def _next_pair(store: Store, space: str, person: str, besides: frozenset[str], embedder: str) -> tuple[str, str] | None:
+def _next_pair(
+    store: Store, space: str, person: str, besides: frozenset[str], embedder: str, without: frozenset[int]
+) -> tuple[str, str] | None:
     rows = store.db.query(
-        "SELECT i.id, i.session_id FROM ideas i JOIN sessions s ON s.id = i.session_id WHERE s.space = ? "
-        "AND i.embedder = ? ORDER BY i.rowid DESC LIMIT ?",
-        [space, embedder, NEWEST],
+        "SELECT i.id, i.session_id FROM ideas i JOIN sessions s ON s.id = i.session_id WHERE s.space = ? "  # noqa: S608
+        f"AND i.embedder = ? AND {OF_OTHER_SOURCES} ORDER BY i.rowid DESC LIMIT ?",
+        [space, embedder, as_json(without), NEWEST],
     )
     sessions: dict[str, list[str]] = defaultdict(list)
     for row in rows:

@@ -7,8 +7,9 @@ here too.
 
 from __future__ import annotations
 
+import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,10 +21,14 @@ from sqlite_utils import Database, Migrations
 from bot.ideation.errors import UnknownIdea
 from bot.ideation.types import Brief, Idea, Move, Provenance, Session, Technique
 from knowledge.migrations import apply_migrations
+from knowledge.rows import as_json
 from knowledge.store import Store
 from knowledge.types import Band, Hit
 
 SCHEMA = Migrations("journal")
+NOTHING: frozenset[int] = frozenset()
+
+OF_OTHER_SOURCES = "i.id NOT IN (SELECT idea_id FROM idea_sources WHERE source_id IN (SELECT value FROM json_each(?)))"
 
 
 @SCHEMA(name="0001_sessions_and_ideas")
@@ -53,6 +58,20 @@ def _sessions_and_ideas(db: Database) -> None:
         """CREATE TABLE votes (
             idea_id TEXT NOT NULL REFERENCES ideas (id) ON DELETE CASCADE, person TEXT NOT NULL,
             value INTEGER NOT NULL, at TEXT NOT NULL, PRIMARY KEY (idea_id, person))""",
+    ):
+        db.execute(statement)
+
+
+@SCHEMA(name="0002_idea_sources")
+def _idea_sources(db: Database) -> None:
+    """The sources that an idea comes from, its parents' included: they are known after their snippets are gone."""
+    for statement in (
+        """CREATE TABLE idea_sources (
+            idea_id TEXT NOT NULL REFERENCES ideas (id) ON DELETE CASCADE, source_id INTEGER NOT NULL,
+            PRIMARY KEY (idea_id, source_id)) WITHOUT ROWID""",
+        "CREATE INDEX idea_sources_by_source ON idea_sources (source_id)",
+        "INSERT INTO idea_sources SELECT DISTINCT k.idea_id, n.source_id FROM idea_sparks k "
+        "JOIN snippets n ON n.id = k.snippet_id",
     ):
         db.execute(statement)
 
@@ -98,7 +117,10 @@ class Mark:
 
 
 class Journal:
-    """Sessions, ideas, keeps and votes of all spaces. Raises what the store raises."""
+    """Sessions, ideas, keeps and votes of all spaces. Raises what the store raises.
+
+    Where a question takes `without`, ideas that come from one of those sources are as if they were not there.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -162,6 +184,12 @@ class Journal:
                 {"idea_id": idea.id, "place": place, "parent_id": parent}
                 for place, parent in enumerate(idea.parents, start=1)
             )
+            self._store.db.execute(
+                "INSERT INTO idea_sources SELECT ?, source_id FROM "
+                "(SELECT value AS source_id FROM json_each(?) UNION SELECT source_id FROM idea_sources "
+                "WHERE idea_id IN (SELECT value FROM json_each(?)))",
+                [idea.id, as_json(hit.snippet.source_id for hit in idea.sparks), json.dumps(idea.parents)],
+            )
 
     def session(self, space: str, session_id: str) -> Session:
         """The session of that id. Raises `UnknownIdea` when this space has none."""
@@ -169,9 +197,9 @@ class Journal:
             return Session(row["id"], row["space"], _brief(row), row["seed"], row["model"], row["created_at"])
         raise UnknownIdea(f"There is no session {session_id!r} here.")
 
-    def idea(self, space: str, idea_id: str) -> Entry:
+    def idea(self, space: str, idea_id: str, without: Set[int] = NOTHING) -> Entry:
         """The idea of that id. Raises `UnknownIdea` when this space has none."""
-        entries = self._entries("i.id = ? AND s.space = ?", [idea_id, space], limit=1)
+        entries = self._entries("i.id = ? AND s.space = ?", [idea_id, space], 1, without)
         if not entries:
             raise UnknownIdea(f"There is no idea {idea_id!r} here.")
         return entries[0]
@@ -184,6 +212,7 @@ class Journal:
         containing: str = "",
         kept: bool = False,
         limit: int = 1000,
+        without: Set[int] = NOTHING,
     ) -> list[Entry]:
         """The space's ideas, newest session first and in shown order within it."""
         where, values = ["s.space = ?"], [space]
@@ -195,14 +224,14 @@ class Journal:
             values.append(_like(containing))
         if kept:
             where.append("i.id IN (SELECT idea_id FROM keeps)")
-        return self._entries(" AND ".join(where), values, limit)
+        return self._entries(" AND ".join(where), values, limit, without)
 
-    def titles(self, space: str, containing: str = "", limit: int = 25) -> list[Titled]:
+    def titles(self, space: str, containing: str = "", limit: int = 25, without: Set[int] = NOTHING) -> list[Titled]:
         """The space's ideas whose title contains a text, newest first: quick, for a list that follows one's typing."""
         rows = self._store.db.query(
-            "SELECT i.id, i.title, s.brief FROM ideas i JOIN sessions s ON s.id = i.session_id "
-            "WHERE s.space = ? AND i.title LIKE ? ESCAPE '\\' ORDER BY i.rowid DESC LIMIT ?",
-            [space, _like(containing), limit],
+            "SELECT i.id, i.title, s.brief FROM ideas i JOIN sessions s ON s.id = i.session_id "  # noqa: S608
+            f"WHERE s.space = ? AND i.title LIKE ? ESCAPE '\\' AND {OF_OTHER_SOURCES} ORDER BY i.rowid DESC LIMIT ?",
+            [space, _like(containing), as_json(without), limit],
         )
         return [Titled(row["id"], row["title"], row["brief"]) for row in rows]
 
@@ -285,12 +314,12 @@ class Journal:
                 for table in ("keeps", "votes")
             )
 
-    def _entries(self, where: str, values: Sequence[str], limit: int) -> list[Entry]:
+    def _entries(self, where: str, values: Sequence[str], limit: int, without: Set[int]) -> list[Entry]:
         rows = list(
             self._store.db.query(
                 "SELECT i.*, s.brief, s.audience, s.tone FROM ideas i JOIN sessions s ON s.id = i.session_id "  # noqa: S608
-                f"WHERE {where} ORDER BY s.created_at DESC, s.rowid DESC, i.place LIMIT ?",
-                [*values, limit],
+                f"WHERE {where} AND {OF_OTHER_SOURCES} ORDER BY s.created_at DESC, s.rowid DESC, i.place LIMIT ?",
+                [*values, as_json(without), limit],
             )
         )
         ids = [row["id"] for row in rows]

@@ -16,23 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlite_utils import Database, Migrations
 
-from bot.ideation.brief import read_brief
+from bot.ideation import walls
 from bot.ideation.journal import now
 from bot.ideation.library import STARTER, Library
-from bot.ideation.prompts import quoted
+from bot.ideation.posts import Post, saved
 from bot.ideation.tables import Tables
 from knowledge.embedding import add_drafts
 from knowledge.errors import BadInput
 from knowledge.ingest import Event, Report, ingest
-from knowledge.store import Store
-from knowledge.types import Draft, Source
+from knowledge.store import NO_FILTERS, Store
+from knowledge.types import Collection, Filters, Source
 
 SCHEMA = Migrations("contributions")
 
 OWN = "own"  # the name of a space's own collection
 MESSAGE = "message"  # the kind of source that a saved message is
-TITLE_WORDS = 8
-LONGEST_SAVED = 1000  # characters of a message that are kept: a snippet is short
+CHANNEL = "channel"  # the kind of source that an inspiration channel is
 
 
 @SCHEMA(name="0001_contributions")
@@ -44,22 +43,6 @@ def _contributions(db: Database) -> None:
         "CREATE INDEX contributions_by_message ON contributions (message)",
     ):
         db.execute(statement)
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """A message worth keeping: its text, who wrote it (a name to show, and the person), when, where, and a link to it.
-
-    `date` is ISO 8601; `channel` and `message` are numbers.
-    """
-
-    text: str
-    name: str
-    author: str
-    date: str
-    channel: int
-    message: int
-    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +59,7 @@ class Shelf:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._tables = Tables(library, SCHEMA)
+        self._tables = Tables(library, SCHEMA, walls.SCHEMA)
 
     async def add(
         self, space: str, person: str, paths: Sequence[Path], progress: Callable[[Event], None] | None = None
@@ -110,58 +93,92 @@ class Shelf:
 
         Raises `BadInput` when there are no words in it.
         """
-        text = _clipped(quoted(post.text))
-        read_brief(text)
-        words = text.split()
-        title = " ".join(words[:TITLE_WORDS]) + ("…" if len(words) > TITLE_WORDS else "")
-        draft = Draft(title[:100], text, date=post.date, author=post.name, address=post.address)
+        draft = saved(post)
         embedder = self._library.embedder
 
         def keep(store: Store) -> str | None:
             collection = store.collection(space, OWN)
             if not store.unknown(collection, [draft]):
                 return None
-            source = store.source(collection, MESSAGE, post.address, title[:100])
+            source = store.source(collection, MESSAGE, post.address, draft.title)
+            with store.transaction():  # before the snippet: it is never there without its wall
+                walls.build_wall(store, source, space, post.channel, post.parent)
+                _contribute(store, source, person, post)
             add_drafts(store, embedder, source, [draft])
-            _contribute(store, source, person, post)
             return source.title
 
         return await self._tables.run(keep)
 
-    async def sources(self, space: str) -> list[Shelved]:
-        """What stands on the space's shelf, newest first."""
-        return await self._tables.run(_shelved, space)
+    async def sources(self, space: str, filters: Filters = NO_FILTERS) -> list[Shelved]:
+        """What stands on the space's shelf, newest first, without what the filters exclude."""
+        found = await self._tables.run(_shelved, space)
+        return [one for one in found if one.source.id not in filters.without_sources]
 
-    async def sizes(self, space: str) -> tuple[int, int]:
-        """How many snippets the space's own collection and the starter collection hold."""
+    async def sizes(self, space: str, filters: Filters = NO_FILTERS) -> tuple[int, int]:
+        """How many snippets the space's own collection and the starter collection hold, as far as the filters go."""
 
         def count(store: Store) -> tuple[int, int]:
             own, starter = store.collection(space, OWN), store.collection(STARTER, STARTER)
-            return store.count(own), store.count(starter)
+            seen = store.matching([own], filters)
+            return store.count(own) if seen is None else len(seen), store.count(starter)
 
         return await self._tables.run(count)
 
-    async def remove(self, space: str, source_id: int) -> Shelved:
-        """Take a source with all its snippets from the space's shelf. Raises `BadInput` when it is not on it."""
+    async def remove(self, space: str, source_id: int, filters: Filters = NO_FILTERS) -> Shelved:
+        """Take a source with all its snippets from the space's shelf. Raises `BadInput` when it is not on it.
+
+        One that the filters exclude can't be taken.
+        """
 
         def take(store: Store) -> Shelved:
             for found in _shelved(store, space):
-                if found.source.id == source_id:
+                if found.source.id == source_id and source_id not in filters.without_sources:
                     store.remove_source(found.source)
                     return found
             raise BadInput("That is not in the library here, or was removed already: /library list shows what is.")
 
         return await self._tables.run(take)
 
+    async def saved_messages(self) -> list[tuple[int, int]]:
+        """The channels and numbers of all messages that somebody saved."""
+
+        def read(store: Store) -> list[tuple[int, int]]:
+            query = "SELECT channel, message FROM contributions WHERE message IS NOT NULL ORDER BY message DESC"
+            return store.db.execute(query).fetchall()
+
+        return await self._tables.run(read)
+
+    async def message_edited(self, post: Post) -> bool:
+        """Let a message that somebody saved say here what it says now; without words it goes. False if it is none."""
+        embedder = self._library.embedder
+
+        def renew(store: Store) -> bool:
+            for source in _sources_where(store, "message = ?", [post.message]):
+                try:
+                    draft = saved(post)
+                except BadInput:
+                    return bool(store.remove_source(source))
+                collection = Collection(source.collection_id, "", "")
+                if store.unknown(collection, [draft]):
+                    fresh = add_drafts(store, embedder, source, [draft]).ids
+                    with store.transaction():
+                        rows = store.db.execute("SELECT id FROM snippets WHERE source_id = ?", [source.id]).fetchall()
+                        store.remove(row[0] for row in rows if row[0] not in fresh)
+                        store.db.execute("UPDATE sources SET title = ? WHERE id = ?", [draft.title, source.id])
+                    return True
+            return False
+
+        return await self._tables.run(renew)
+
     async def messages_deleted(self, message_ids: Iterable[int]) -> int:
         """Let go of the snippets of messages that are no longer there. Returns how many there were."""
         wanted = sorted(set(message_ids))
         marks = ", ".join("?" * len(wanted))
-        return await self._tables.run(_remove_where, f"message IN ({marks})", wanted)
+        return await self._tables.run(self._let_go, f"message IN ({marks})", wanted)
 
     async def channel_deleted(self, channel_id: int) -> int:
         """Let go of the snippets of all messages of a channel that is no longer there. Returns how many there were."""
-        return await self._tables.run(_remove_where, "channel = ?", [channel_id])
+        return await self._tables.run(self._let_go, "channel = ?", [channel_id])
 
     async def brought_by(self, person: str) -> list[dict[str, Any]]:
         """What a person brought, and messages of theirs that somebody saved, as plain values."""
@@ -192,6 +209,15 @@ class Shelf:
             return removed
 
         return await self._tables.run(forget)
+
+    def _let_go(self, store: Store, condition: str, values: Sequence[object]) -> int:
+        """Remove those contributions, from the index too: what was deleted is not there until the next search."""
+        touched = {source.collection_id for source in _sources_where(store, condition, values)}
+        removed = _remove_where(store, condition, values)
+        for collection in store.collections() if removed else ():
+            if collection.id in touched:
+                self._library.indexes.of(collection)
+        return removed
 
 
 class _Borrowed:
@@ -227,14 +253,14 @@ def _shelved(store: Store, space: str) -> list[Shelved]:
 
 def _remove_where(store: Store, condition: str, values: Sequence[object]) -> int:
     """Remove the sources of those contributions; returns how many snippets went."""
+    return sum(store.remove_source(source) for source in _sources_where(store, condition, values))
+
+
+def _sources_where(store: Store, condition: str, values: Sequence[object]) -> list[Source]:
+    """The sources of those contributions."""
     rows = store.db.execute(
         "SELECT s.id, s.collection_id, s.kind, s.address, s.title, s.added_at FROM contributions c "  # noqa: S608
         f"JOIN sources s ON s.id = c.source_id WHERE {condition}",
         values,
     ).fetchall()
-    return sum(store.remove_source(Source(*row)) for row in rows)
-
-
-def _clipped(text: str) -> str:
-    """At most LONGEST_SAVED characters, cut between words."""
-    return text if len(text) <= LONGEST_SAVED else text[: LONGEST_SAVED - 1].rsplit(" ", 1)[0] + "…"
+    return [Source(*row) for row in rows]

@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 from bot.ideation import prompts
 from bot.ideation.brief import read_brief
 from bot.ideation.candidates import Recipe, Writer
+from bot.ideation.channels import Channels
+from bot.ideation.digests import Digests, Rising
 from bot.ideation.engine import Engine, Request
 from bot.ideation.errors import NoIdeas, NoSparks, UnknownIdea
 from bot.ideation.events import Event
@@ -27,6 +29,7 @@ from bot.ideation.parsing import Malformed, parse_critique, parse_outline
 from bot.ideation.rules import Rules
 from bot.ideation.shelf import Shelf
 from bot.ideation.types import Brief, Critique, Idea, Move, Technique
+from bot.ideation.walls import Walls
 from bot.language.base import Continuation, Message, Sampling, complete
 from knowledge.errors import BadInput
 from knowledge.ingest import Event as IngestEvent
@@ -57,12 +60,16 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that is kept about a person: ideas of their own space, their keeps, votes and duels, what they brought."""
+    """All that is kept about a person: ideas of their own space, their keeps, votes and duels, and what they brought.
+
+    `opted_out` says whether they asked that nothing they post in a channel be kept.
+    """
 
     ideas: list[Entry]
     marks: list[Mark]
     duels: list[dict[str, str]]
     brought: list[dict[str, Any]]
+    opted_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +86,20 @@ class Studio:
 
     `rules` are the house rules of servers and their channels; `shelf` is what people put into their space's library;
     `choices` are duels, and what a space's choices say of its taste.
+    `channels` are the ones whose messages are kept; `walls` know which sources not everybody may see;
+    `digests` are for channels that ask for them, and say what `rising` tells.
     """
 
-    def __init__(self, library: Library, engine: Engine, writer: Writer) -> None:
+    def __init__(self, library: Library, engine: Engine, writer: Writer, rising: Rising | None = None) -> None:
         self._library = library
         self._engine = engine
         self._writer = writer
         self.rules = Rules(library)
         self.shelf = Shelf(library)
         self.choices = engine.choices
+        self.channels = Channels(library)
+        self.walls = Walls(library)
+        self.digests = Digests(library, rising)
 
     def brainstorm(
         self,
@@ -102,16 +114,20 @@ class Studio:
         tone: str | None = None,
         draw_on: tuple[str, ...] = (),
         banned: tuple[str, ...] = (),
+        filters: Filters = NO_FILTERS,
     ) -> AsyncGenerator[Event, None]:
         """Ideas for a brief, as a stream of events. A `BadInput` is raised at once, before the stream begins.
 
         `draw_on` are further spaces whose collections may give sparks. No idea that says a `banned` motif is
-        shown, here and by every other verb.
+        shown, and no snippet looked at that `filters` exclude, here and by every other verb; ideas that come from a
+        source which the filters exclude are as if they were not there.
         """
         brief = read_brief(text, audience, tone)
         if not 1 <= count <= 20:
             raise BadInput(f"{count} ideas can't be had in one go: ask for 1 to 20.")
-        request = Request(space, brief, count, technique, distance, seed, draw_on=draw_on, banned=banned)
+        request = Request(
+            space, brief, count, technique, distance, seed, filters=filters, draw_on=draw_on, banned=banned
+        )
         return self._engine.brainstorm(request)
 
     async def more(
@@ -123,6 +139,7 @@ class Studio:
         distance: Distance = Distance.MIXED,
         draw_on: tuple[str, ...] = (),
         banned: tuple[str, ...] = (),
+        filters: Filters = NO_FILTERS,
     ) -> AsyncGenerator[Event, None]:
         """More ideas for a session's brief, from sparks that it has not used yet."""
         journal = self._library.journal
@@ -135,6 +152,7 @@ class Studio:
             distance=distance,
             session=session,
             exclude=used,
+            filters=filters,
             draw_on=draw_on,
             banned=banned,
         )
@@ -142,29 +160,39 @@ class Studio:
             async for event in events:
                 yield event
 
-    async def twist(self, space: str, idea_id: str, how: str, *, banned: tuple[str, ...] = ()) -> Idea:
+    async def twist(
+        self, space: str, idea_id: str, how: str, *, banned: tuple[str, ...] = (), filters: Filters = NO_FILTERS
+    ) -> Idea:
         """The idea made wilder, simpler, darker: whatever `how` says. Its sparks stay."""
         if not how.strip() or len(how) > 60:
             raise BadInput("Say in a few words how to twist it: wilder, simpler, for children, no screens.")
-        entry = await self._entry(space, idea_id)
+        entry = await self._entry(space, idea_id, filters)
         idea = entry.idea
         question = prompts.twist(entry.brief, idea.title, idea.body, how)
         return await self._develop(space, question, (idea,), banned, Move.TWIST, how)
 
-    async def remix(self, space: str, first_id: str, second_id: str, *, banned: tuple[str, ...] = ()) -> Idea:
+    async def remix(
+        self, space: str, first_id: str, second_id: str, *, banned: tuple[str, ...] = (), filters: Filters = NO_FILTERS
+    ) -> Idea:
         """One new idea that blends two, with the sparks of both."""
         if first_id == second_id:
             raise BadInput("A remix needs two different ideas.")
-        first, second = await self._entry(space, first_id), await self._entry(space, second_id)
+        first, second = [await self._entry(space, one, filters) for one in (first_id, second_id)]
         ideas = (first.idea, second.idea)
         question = prompts.remix(first.brief, *((idea.title, idea.body) for idea in ideas))
         return await self._develop(space, question, ideas, banned, Move.REMIX)
 
     async def swap(
-        self, space: str, idea_id: str, *, draw_on: tuple[str, ...] = (), banned: tuple[str, ...] = ()
+        self,
+        space: str,
+        idea_id: str,
+        *,
+        draw_on: tuple[str, ...] = (),
+        banned: tuple[str, ...] = (),
+        filters: Filters = NO_FILTERS,
     ) -> Idea:
         """The idea made anew from another spark: same brief, same technique, a spark that its session has not used."""
-        entry = await self._entry(space, idea_id)
+        entry = await self._entry(space, idea_id, filters)
         library, idea = self._library, entry.idea
         session = await library.run(library.journal.session, space, idea.session_id)
         used = await library.run(library.journal.sparks_used, space, idea.session_id)
@@ -176,6 +204,7 @@ class Studio:
             DRAFTS,
             distance=Distance.MIXED,
             seed=draw.getrandbits(31),
+            filters=filters,
             exclude=used,
         )
         if not sparks:
@@ -212,14 +241,21 @@ class Studio:
         return await self._asked(question, prompts.OUTLINE_FORM, parse_outline)
 
     async def inspire(
-        self, space: str, topic: str, *, count: int = 5, distance: Distance = Distance.MIXED, seed: int | None = None
+        self,
+        space: str,
+        topic: str,
+        *,
+        count: int = 5,
+        distance: Distance = Distance.MIXED,
+        seed: int | None = None,
+        filters: Filters = NO_FILTERS,
     ) -> list[Hit]:
         """Sparks only, without a model. Without a topic, a handful from anywhere in the library."""
         brief = read_brief(topic or "something new")
         drawn = secrets.randbelow(2**31) if seed is None else seed
         spread = distance if topic else Distance.FAR
         retriever = self._library.retriever
-        return await self._library.run(retriever.sparks, brief.text, spaces_for(space), count, spread, drawn)
+        return await self._library.run(retriever.sparks, brief.text, spaces_for(space), count, spread, drawn, filters)
 
     async def search(self, space: str, query: str, *, count: int = 10, filters: Filters = NO_FILTERS) -> list[Hit]:
         """The snippets nearest to a query."""
@@ -227,7 +263,13 @@ class Studio:
         return await self._library.run(self._library.retriever.search, brief.text, spaces_for(space), count, filters)
 
     async def chat(
-        self, space: str, history: Sequence[Message], *, audience: str | None = None, tone: str | None = None
+        self,
+        space: str,
+        history: Sequence[Message],
+        *,
+        audience: str | None = None,
+        tone: str | None = None,
+        filters: Filters = NO_FILTERS,
     ) -> AsyncGenerator[tuple[Hit, ...] | str, None]:
         """A reply to the last turn: first its sparks (numbered from 1 in the reply), then pieces of text.
 
@@ -240,7 +282,7 @@ class Studio:
         writer = self._writer
         library = self._library
         query = " ".join(looked_up)[-1000:]
-        sparks = await library.run(library.retriever.search, query, spaces_for(space), CHAT_SPARKS)
+        sparks = await library.run(library.retriever.search, query, spaces_for(space), CHAT_SPARKS, filters)
         yield tuple(sparks)
         said = [*history[-6:-1], Message("user", brief.line)]
         turns = prompts.chat(said, [hit.snippet.text for hit in sparks])
@@ -307,7 +349,7 @@ class Studio:
 
         return await self._library.run(toggle)
 
-    async def entries(self, space: str, idea_ids: Sequence[str]) -> list[Entry]:
+    async def entries(self, space: str, idea_ids: Sequence[str], filters: Filters = NO_FILTERS) -> list[Entry]:
         """The ideas of those ids as they stand now, in that order; those that are not in this space are left out."""
         journal = self._library.journal
 
@@ -315,14 +357,17 @@ class Studio:
             found = []
             for idea_id in idea_ids:
                 with suppress(UnknownIdea):
-                    found.append(journal.idea(space, idea_id))
+                    found.append(journal.idea(space, idea_id, filters.without_sources))
             return found
 
         return await self._library.run(read)
 
-    async def titles(self, space: str, containing: str = "", limit: int = 25) -> list[Titled]:
+    async def titles(
+        self, space: str, containing: str = "", limit: int = 25, filters: Filters = NO_FILTERS
+    ) -> list[Titled]:
         """The space's ideas whose title contains a text, newest first."""
-        return await self._library.run(self._library.journal.titles, space, containing, limit)
+        without = filters.without_sources
+        return await self._library.run(self._library.journal.titles, space, containing, limit, without)
 
     async def ideas(
         self,
@@ -332,6 +377,7 @@ class Studio:
         containing: str = "",
         kept: bool = False,
         limit: int = 1000,
+        filters: Filters = NO_FILTERS,
     ) -> list[Entry]:
         """The space's ideas, newest session first."""
         return await self._library.run(
@@ -341,20 +387,27 @@ class Studio:
             containing=containing,
             kept=kept,
             limit=limit,
+            without=filters.without_sources,
         )
 
-    async def record_of(self, person: str) -> Record:
+    async def record_of(self, person: str, filters: Filters = NO_FILTERS) -> Record:
         """All that is kept about a person: what stands in their own space, and what they did elsewhere."""
-        ideas = await self.ideas(person)
+        ideas = await self.ideas(person, filters=filters)
         marks = await self._library.run(self._library.journal.marks, person)
-        return Record(ideas, marks, await self.choices.of_person(person), await self.shelf.brought_by(person))
+        brought = [*await self.shelf.brought_by(person), *await self.channels.posted_by(person)]
+        return Record(
+            ideas, marks, await self.choices.of_person(person), brought, await self.channels.opted_out(person)
+        )
 
     async def forget(self, person: str) -> Forgotten:
-        """Remove all that is kept about a person, and say how much it was. Ideas made in a server stay with it."""
+        """Remove all that is kept about a person, and say how much it was. Ideas made in a server stay with it.
+
+        From then on nothing that they post in a channel is kept, until they ask for it (`channels.opt_in`).
+        """
         journal = self._library.journal
         marks = await self._library.run(journal.forget_person, person) + await self.choices.forget_person(person)
         ideas = await self._library.run(journal.forget_space, person)
-        return Forgotten(ideas, marks, await self.shelf.forget(person))
+        return Forgotten(ideas, marks, await self.shelf.forget(person) + await self.channels.opt_out(person))
 
     async def ingest(
         self, space: str, paths: Sequence[Path], progress: Callable[[IngestEvent], None] | None = None
@@ -370,8 +423,8 @@ class Studio:
 
         return await library.run(read)
 
-    async def _entry(self, space: str, idea_id: str) -> Entry:
-        return await self._library.run(self._library.journal.idea, space, idea_id)
+    async def _entry(self, space: str, idea_id: str, filters: Filters = NO_FILTERS) -> Entry:
+        return await self._library.run(self._library.journal.idea, space, idea_id, filters.without_sources)
 
     async def _develop(
         self,

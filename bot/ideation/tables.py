@@ -19,11 +19,11 @@ T = TypeVar("T")
 
 
 class Tables:
-    """A set of tables, of `schema`, in the library's file. Touched on the library's thread alone."""
+    """Sets of tables, of these `schemas`, in the library's file. Touched on the library's thread alone."""
 
-    def __init__(self, library: Library, schema: Migrations) -> None:
+    def __init__(self, library: Library, *schemas: Migrations) -> None:
         self._library = library
-        self._schema = schema
+        self._schemas = schemas
         self._ready = False
 
     async def run(self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -32,7 +32,8 @@ class Tables:
         def call() -> T:
             store = self._library.store
             if not self._ready:
-                apply_migrations(store.db, self._schema)
+                for schema in self._schemas:
+                    apply_migrations(store.db, schema)
                 self._ready = True
             return function(store, *args, **kwargs)
 

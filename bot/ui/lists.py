@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.ideation.journal import Entry
-from bot.ideation.shelf import MESSAGE, Shelved
+from bot.ideation.shelf import CHANNEL, MESSAGE, Shelved
 from bot.ideation.types import Critique
 from bot.ui.board import made_by
 from bot.ui.layout import MOST_TEXT, Page, page, weight
@@ -64,7 +64,7 @@ def library_page(shelved: Sequence[Shelved], own: int, starter: int) -> Page:
     lines = ["## Library", f"{own:,} snippets of your own, beside the {starter:,} that Kindling comes with."]
     for one in shelved[:SOURCES_SHOWN]:
         source = one.source
-        address = source.address if source.kind == MESSAGE else None
+        address = source.address if source.kind in (MESSAGE, CHANNEL) else None
         about = (
             "a message"
             if source.kind == MESSAGE

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from knowledge.embedder import Embedder
 from knowledge.embedding import add_drafts
@@ -256,3 +259,27 @@ def test_the_starter_collection_loads_into_a_searchable_space(
     load_starter(store, fake)
     hits = retriever.search("satin bowerbird", ["terminal", "starter"], 3)
     assert hits[0].snippet.title == "Satin Bowerbird's Blue Hoard"
+
+
+# Sources that are not looked at
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(hidden=st.sets(st.integers(0, 3)), query=st.sampled_from(WORDS), seed=st.integers(0, 9))
+def test_nothing_comes_from_a_source_that_is_left_out(
+    store: Store, fake: HashEmbedder, retriever: Retriever, hidden: set[int], query: str, seed: int
+) -> None:
+    collection = store.collection("terminal", "library")
+    sources = [store.source(collection, "channel", str(n), f"#{n}") for n in range(4)]
+    for n, source in enumerate(sources):  # all say the same: only what sets them apart keeps each
+        add_drafts(store, fake, source, [replace(one, apart=f"channel {n}") for one in many(12)])
+    without = frozenset(sources[n].id for n in hidden)
+    filters = Filters(without_sources=without)
+    for hits in (
+        retriever.search(query, ["terminal"], 12, filters),
+        retriever.sparks(query, ["terminal"], 12, Distance.MIXED, seed, filters),
+    ):
+        assert not {hit.snippet.source_id for hit in hits} & without
+        assert bool(hits) == (len(hidden) < 4), "what others say too is still found"
+    allowed = store.matching([collection], filters)
+    assert allowed is None or len(allowed) == 12 * (4 - len(hidden))

@@ -18,6 +18,7 @@ import logging
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +54,17 @@ class Stage:
         self.services: Services
         self._resources = AsyncExitStack()
 
+    def now(self) -> datetime:
+        """The bot's clock is that of the local Discord, which tests move."""
+        return datetime.fromtimestamp(self.server.clock.now(), UTC)
+
     async def start(self, **settings: Any) -> None:
         """Open the services and connect the bot."""
         chosen = Settings(_env_file=None, data_dir=self.data_dir, **settings)  # type: ignore[call-arg]
         self.services = await self._resources.enter_async_context(
             open_services(chosen, embedder=self.embedder, model=self.model)
         )
-        self.bot = Kindling(chosen, opened=self.services, say=self.told.append)
+        self.bot = Kindling(chosen, opened=self.services, say=self.told.append, now=self.now)
         await self._resources.enter_async_context(running(self.server, self.bot))
 
     async def stop(self) -> None:
