@@ -277,6 +277,15 @@ class Store:
         rows = self._rows("SELECT s.id FROM snippets AS s WHERE " + condition, values)  # noqa: S608 (no value in it)
         return {row[0] for row in rows}
 
+    def dates(self, collections: Iterable[Collection]) -> list[tuple[int, str]]:
+        """The snippets that have a date: (id, date), by id."""
+        condition, values = conditions(collections, NO_FILTERS)
+        rows = self._rows(
+            "SELECT s.id, s.date FROM snippets AS s WHERE s.date IS NOT NULL AND " + condition + " ORDER BY s.id",  # noqa: S608 (no value in it)
+            values,
+        )
+        return [(snippet_id, text) for snippet_id, text in rows]
+
     # Vectors
 
     def vector_ids(self, collection: Collection, embedder: str) -> NDArray[np.int64]:
