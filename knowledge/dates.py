@@ -79,16 +79,20 @@ def read_window(text: str) -> Window:
     return Window(years, f"{number} {unit}{'' if number == 1 else 's'}")
 
 
-def said(time: float, *, ends: bool = False) -> str:
+def said(time: float, *, ends: bool = False, days: bool = False) -> str:
     """A point in time as a date, no more precise than it needs to be: "2021", "2024-03", "2024-03-09".
 
-    It is the first year, month or day from that point on; with `ends`, the last one before it.
+    It is the first year, month or day from that point on; with `ends`, the last one before it; with `days`, always a
+    day.
     """
     months = math.floor(time * 12 + _TINY)
-    days = monthrange(max(1, months // 12), months % 12 + 1)[1]
-    passed = max(0.0, time * 12 - months) * days
-    day = round(passed) if abs(passed - round(passed)) < _TINY * days else math.floor(passed) + ends
-    if day == 0:
+    length = monthrange(max(1, months // 12), months % 12 + 1)[1]
+    passed = max(0.0, time * 12 - months) * length
+    day = round(passed) if abs(passed - round(passed)) < _TINY * length else math.floor(passed) + ends
+    if day == 0 and days and ends:
+        year, month = divmod(months - 1, 12)
+        return f"{year:04d}-{month + 1:02d}-{monthrange(max(1, year), month + 1)[1]:02d}"
+    if day == 0 and not days:
         year, month = divmod(months - ends, 12)
         return f"{year:04d}" if month == (11 if ends else 0) else f"{year:04d}-{month + 1:02d}"
     return f"{months // 12:04d}-{months % 12 + 1:02d}-{day + (not ends):02d}"

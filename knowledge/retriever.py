@@ -62,6 +62,7 @@ class Retriever:
         seed: int = 0,
         filters: Filters = NO_FILTERS,
         exclude: frozenset[int] = frozenset(),
+        among: frozenset[int] | None = None,
     ) -> list[Hit]:
         """Material for ideas about `query`: up to `count` snippets, all different, from as far as the dial says.
 
@@ -71,11 +72,12 @@ class Retriever:
 
         Args:
             distance: mixed is about 20 % near, 60 % middle and 20 % far. exclude: ids of snippets that are not wanted.
+            among: only these are looked at, unless it is None; those that are in none of the spaces are not found.
 
         Raises:
             As `search`.
         """
-        view = self._view(spaces, filters)
+        view = self._view(spaces, filters, among)
         vector = self._embedder.embed([query])[0]
         fused = self._fused(view, query, vector, max(_DEPTH, 3 * count) + len(exclude))
         survey = self._survey(view, vector, fused, seed)
@@ -95,15 +97,18 @@ class Retriever:
         drawings.append(_draw_nearby(survey, np.flatnonzero(free), count - len(taken), distance, beside=taken))
         return self._hits(query, survey, interleaved(drawings), {})
 
-    def _view(self, spaces: Sequence[str], filters: Filters) -> _View:
+    def _view(self, spaces: Sequence[str], filters: Filters, among: frozenset[int] | None = None) -> _View:
         collections = [found for space in dict.fromkeys(spaces) for found in self._store.collections(space)]
         allowed = self._store.matching(collections, filters)
+        if among is not None:
+            allowed = set(among) if allowed is None else allowed & among
         return _View(collections, filters, [self._indexes.of(collection) for collection in collections], allowed)
 
     def _fused(self, view: _View, query: str, vector: Vectors, depth: int) -> dict[int, float]:
         """The ids of the dense and the full-text ranking, each `depth` long, with fused scores, best first."""
         dense = view.nearest(vector, depth)
-        worded = [snippet_id for snippet_id, _ in self._store.search(view.collections, query, depth, view.filters)]
+        found = self._store.search(view.collections, query, depth, view.filters)
+        worded = [snippet_id for snippet_id, _ in found if view.allowed is None or snippet_id in view.allowed]
         scores: dict[int, float] = {}
         for ranking in (dense, worded):
             for rank, snippet_id in enumerate(ranking, start=1):

@@ -75,7 +75,7 @@ def changes(dated: Dated, rows: Ints, sizes: Ints, most: int = 12, seed: int = 0
         scores = log_odds(lately, before, *totals)[..., 0]
         bars = _bars(dated, weight, counts, totals, rng)
         ratios = np.where(scores > 0, scores / bars[0], -scores / bars[1])
-        row, size = np.unravel_index(int(np.argmax(ratios)), ratios.shape)
+        row, size = divmod(int(np.argmax(ratios)), len(sizes))
         if ratios[row, size] <= 1:
             break
         # The heart of it, where that is nearly as sure: the larger, the more there is in it that came along.

@@ -117,7 +117,9 @@ class Themes:
         count = len(self._words)
         known = [root for root, used in self._used_by.items() if 2 <= used <= max(2, _COMMON * count)]
         column = {root: place for place, root in enumerate(known)}
-        data, columns, ends = [], [], [0]
+        data: list[float] = []
+        columns: list[int] = []
+        ends = [0]
         for words in self._words:
             weights = {
                 column[root]: (1 + np.log(times)) * np.log(count / self._used_by[root])

@@ -9,7 +9,7 @@ to say. Reading needs the store's thread; all else is arithmetic and may run on 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from itertools import pairwise
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from knowledge.dates import Window, end_of, read_window, said, span_of
 from knowledge.fulltext import content_words
-from knowledge.scan import Change, Dated, changes
+from knowledge.scan import PRIOR, Change, Dated, changes
 from knowledge.store import NO_FILTERS, Store
 from knowledge.themes import Themes, root_of, words_of
 from knowledge.types import Filters, Snippet
@@ -33,6 +33,7 @@ WINDOWS = tuple(map(read_window, ("30 days", "90 days", "1 year", "2 years", "4 
 
 _FILLED = 40  # snippets that a window should hold to be chosen when nobody named one
 _BUCKETS = 20  # of the drawn line: two a window
+_EVEN = 5  # snippets as they come on the whole, added to each point of that line: one alone shall make no peak
 _STRAY = 0.1  # what may lie in the heart of a theme and not belong: with no more of before than that, it is new
 
 
@@ -199,12 +200,13 @@ def _outlook(whole: _Material, window: Window, topic: Topic | None) -> Outlook:
     unit = _documents(material.snippets)
     weight = 1.0 / np.bincount(unit)[unit] if len(unit) else np.empty(0)
     centres = None if topic is None else _about(material, topic)
+    days = abs(window.years * 12 - round(window.years * 12)) > 1e-9
     found = Outlook(
         "" if topic is None else topic.text,
         window,
-        said(turn - BEFORE * window.years),
-        said(turn),
-        said(whole.until, ends=True),
+        said(turn - BEFORE * window.years, days=days),
+        said(turn, days=days),
+        said(whole.until, ends=True, days=days),
         len(whole.snippets) if centres is None else len(centres),
         float(weight @ lately),
         float(weight @ before),
@@ -218,7 +220,7 @@ def _outlook(whole: _Material, window: Window, topic: Topic | None) -> Outlook:
         return found
     changed = changes(Dated(unit, lately[first], before[first]), themes.rows, themes.sizes, MOST_TRENDS)
     teller = _Teller(material, themes, weight, lately, before, turn, window)
-    return Outlook(*(getattr(found, name) for name in found.__slots__[:-1]), tuple(teller.told(changed)))
+    return replace(found, trends=tuple(teller.told(changed)))
 
 
 def _documents(snippets: Iterable[Snippet]) -> NDArray[np.int64]:
@@ -277,7 +279,14 @@ class _Teller:
         snippets = self._material.snippets
         all_lately, all_before = float(self._weight @ self._lately), float(self._weight @ self._before)
         even = (change.lately + change.before) / (all_lately + all_before)
-        factor = ((change.lately + even) / (all_lately + 1)) / ((change.before + even) / (all_before + 1))
+        # A prior as in the score, of one snippet at most: four against none is not for ever as often.
+        prior = min(1.0, PRIOR * (change.lately + change.before))
+        shares = (
+            (count + prior) / (every + prior / even)
+            for count, every in ((change.lately, all_lately), (change.before, all_before))
+        )
+        factor = next(shares) / next(shares)
+        even *= _EVEN
         counts = self._buckets[:, change.members].sum(axis=1)
         return Trend(
             ", ".join(terms),
@@ -287,7 +296,7 @@ class _Teller:
             change.lately,
             change.before,
             factor,
-            tuple(((counts + even) / (self._all + 1)).tolist()),
+            tuple(((counts + even) / (self._all + _EVEN)).tolist()),
             tuple(snippets[place] for place in self._telling(carrying, terms)),
             frozenset(snippets[place].id for place in carrying),
         )

@@ -12,6 +12,7 @@ from bot.cogs.brainstorm import DISTANCES, MOST_IDEAS, TECHNIQUES
 from bot.cogs.live import NOBODY
 from bot.cogs.rights import require_managing
 from bot.ideation.rules import LONGEST, SERVER, Adders, ChannelRules, ServerRules, read_banned
+from bot.ideation.techniques import MIX
 from bot.ideation.types import Technique
 from bot.settings import Settings
 from bot.ui.house import house_page
@@ -85,7 +86,7 @@ class SettingsCog(commands.Cog, name="Settings"):
         technique="One technique, where nobody says",
         count="How many ideas, where nobody says",
     )
-    @app_commands.choices(distance=DISTANCES, technique=TECHNIQUES)
+    @app_commands.choices(distance=DISTANCES, technique=[one for one in TECHNIQUES if one.value in MIX])
     async def defaults(
         self,
         interaction: discord.Interaction,

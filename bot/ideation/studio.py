@@ -26,6 +26,7 @@ from bot.ideation.library import Library, spaces_for
 from bot.ideation.parsing import Malformed, parse_critique, parse_outline
 from bot.ideation.rules import Rules
 from bot.ideation.shelf import Shelf
+from bot.ideation.trending import Trending
 from bot.ideation.types import Brief, Critique, Idea, Move, Technique
 from bot.language.base import Continuation, Message, Sampling, complete
 from knowledge.errors import BadInput
@@ -76,7 +77,8 @@ class Forgotten:
 class Studio:
     """Everything that can be asked of Kindling. Raises `KindlingError`s only.
 
-    `rules` are the house rules of servers and their channels; `shelf` is what people put into their space's library.
+    `rules` are the house rules of servers and their channels; `shelf` is what people put into their space's library;
+    `trends` is what rises and fades in it.
     """
 
     def __init__(self, library: Library, engine: Engine, writer: Writer) -> None:
@@ -85,6 +87,7 @@ class Studio:
         self._writer = writer
         self.rules = Rules(library)
         self.shelf = Shelf(library)
+        self.trends = Trending(library)
 
     def brainstorm(
         self,
@@ -99,16 +102,17 @@ class Studio:
         tone: str | None = None,
         draw_on: tuple[str, ...] = (),
         banned: tuple[str, ...] = (),
+        among: frozenset[int] | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Ideas for a brief, as a stream of events. A `BadInput` is raised at once, before the stream begins.
 
         `draw_on` are further spaces whose collections may give sparks. No idea that says a `banned` motif is
-        shown, here and by every other verb.
+        shown, here and by every other verb. With `among`, only those snippets spark: see `trends.sparks`.
         """
         brief = read_brief(text, audience, tone)
         if not 1 <= count <= 20:
             raise BadInput(f"{count} ideas can't be had in one go: ask for 1 to 20.")
-        request = Request(space, brief, count, technique, distance, seed, draw_on=draw_on, banned=banned)
+        request = Request(space, brief, count, technique, distance, seed, draw_on=draw_on, banned=banned, among=among)
         return self._engine.brainstorm(request)
 
     async def more(

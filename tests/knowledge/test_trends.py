@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -13,23 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knowledge.dates import read_window, said, span_of
-from knowledge.embedder import SentenceTransformerEmbedder
 from knowledge.errors import BadInput
 from knowledge.scan import ALARM, Dated, changes
-from knowledge.starter import SPACE, load_starter
 from knowledge.store import Store
-from knowledge.trends import Direction, Outlook, Topic, outlook
+from knowledge.trends import Outlook, Topic, outlook
 from knowledge.types import Filters, Kind
 from tests.knowledge.timelines import EMBEDDER, TODAY, WINDOW, Planted, hits, planted, put
 
 PLANTS = {1: Planted(0.5, 4), 2: Planted(0, 4), 3: Planted(3, 0)}
-
-
-@pytest.fixture(scope="module")
-def starter(tmp_path_factory: pytest.TempPathFactory, embedder: SentenceTransformerEmbedder) -> Iterator[Store]:
-    with Store(tmp_path_factory.mktemp("starter") / "kindling.db") as opened:
-        load_starter(opened, embedder)
-        yield opened
 
 
 def look(store: Store, *spaces: str, **rest: object) -> Outlook:
@@ -128,17 +118,6 @@ def test_with_too_few_dates_it_says_so(store: Store) -> None:
     undated = [replace(draft, date=None) for draft in drafts]
     put(store, "guild:2", undated, vectors)
     assert look(store, "guild:2").dated == 0
-
-
-def test_on_the_starter_collection_it_makes_sense(starter: Store, embedder: SentenceTransformerEmbedder) -> None:
-    seen = outlook(starter, embedder.name, [SPACE], today=date(2026, 6, 30))
-    assert (seen.window.name, seen.turn, seen.until) == ("4 years", "2022", "2025")
-    assert any("machines" in trend.terms for trend in seen.going(Direction.RISING, Direction.NEW))
-    for trend in seen.trends:
-        assert trend.terms and all(term.replace("-", "").isalpha() for term in trend.terms)
-        assert len(trend.examples) == 3 and all(example.id in trend.members for example in trend.examples)
-        said_by = " ".join(f"{one.title} {one.text} {' '.join(one.topics)}" for one in trend.examples).lower()
-        assert any(term in said_by for term in trend.terms)
 
 
 @pytest.mark.parametrize(
