@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -88,6 +88,10 @@ class Themes:
             if len(centres) > MOST_CENTRES:
                 centres = np.sort(np.random.default_rng(seed).choice(centres, MOST_CENTRES, replace=False))
             self.rows = _nearest(vectors, self._worded(), centres, int(self.sizes[-1]))
+
+    def roots(self, place: int) -> Set[str]:
+        """The roots of the words of one of the snippets."""
+        return self._words[place].keys()
 
     def terms(self, members: Iterable[int], most: int = 3) -> tuple[str, ...]:
         """The words that tell these snippets from the others, most telling first, as they are mostly spelt.

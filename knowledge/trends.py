@@ -34,6 +34,7 @@ WINDOWS = tuple(map(read_window, ("30 days", "90 days", "1 year", "2 years", "4 
 _FILLED = 40  # snippets that a window should hold to be chosen when nobody named one
 _BUCKETS = 20  # of the drawn line: two a window
 _EVEN = 5  # snippets as they come on the whole, added to each point of that line: one alone shall make no peak
+_TELLING = 8  # words that a snippet has to say one of, to count as telling of a theme
 _STRAY = 0.1  # what may lie in the heart of a theme and not belong: with no more of before than that, it is new
 
 
@@ -276,6 +277,10 @@ class _Teller:
         stretch = self._lately if rises else self._before
         carrying = [int(place) for place in change.members if stretch[place] >= 0.5]
         carrying = carrying or [int(place) for place in change.members if stretch[place] > 0]
+        # At the rim of a neighbourhood lie some that only happen to be there: they say none of its words.
+        telling = {root_of(term) for term in self._themes.terms(change.members, _TELLING)}
+        ours = [place for place in carrying if not telling.isdisjoint(self._themes.roots(place))]
+        carrying = ours if len(ours) >= EXAMPLES else carrying
         snippets = self._material.snippets
         all_lately, all_before = float(self._weight @ self._lately), float(self._weight @ self._before)
         even = (change.lately + change.before) / (all_lately + all_before)
@@ -312,7 +317,7 @@ class _Teller:
         roots = {root_of(term) for term in terms}
         titles: set[str] = set()
         chosen: list[int] = []
-        said_of = {place: len(roots & set(map(root_of, words_of(self._material.snippets[place])))) for place in places}
+        said_of = {place: len(roots & self._themes.roots(place)) for place in places}
         for place in sorted(places, key=lambda place: -said_of[place]):  # stable: nearest first among equals
             title = self._material.snippets[place].title.lower()
             if title not in titles or not title:

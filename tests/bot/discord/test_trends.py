@@ -20,7 +20,7 @@ NOISE = "river stone bread wheel cloth tower garden letter mirror bridge candle 
 THEME = "moss velvet lichen fern".split()
 
 
-def library(rising: Iterable[str] = THEME, count: int = 240) -> list[Draft]:
+def library(rising: Iterable[str] = THEME, count: int = 480) -> list[Draft]:
     """Drafts over ten years, of which one theme takes up a third of the last."""
     rng = np.random.default_rng(4)
     drafts = []
