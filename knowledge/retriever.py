@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from knowledge.dial import Ids, Survey, Vectors, draw, interleaved, shares
 from knowledge.embedder import Embedder
@@ -34,6 +35,9 @@ class Retriever:
         self._store = store
         self._embedder = embedder
         self._indexes = indexes
+        # On a few thousand short rows NumPy's threads gain nothing; on busy cores they wait for each other, for longer
+        # than all the rest takes.
+        self._blas = ThreadpoolController().select(user_api="blas", internal_api="openblas")
 
     def search(self, query: str, spaces: Sequence[str], count: int = 10, filters: Filters = NO_FILTERS) -> list[Hit]:
         """The best answers to `query`, best first, no two of which say the same; at most `count`.
@@ -43,6 +47,10 @@ class Retriever:
         Raises:
             BadInput: a date in `filters` is none. StoreError, EmbedderError: as their names say.
         """
+        with self._blas.limit(limits=1):
+            return self._search(query, spaces, count, filters)
+
+    def _search(self, query: str, spaces: Sequence[str], count: int, filters: Filters) -> list[Hit]:
         view = self._view(spaces, filters)
         vector = self._embedder.embed([query])[0]
         fused = self._fused(view, query, vector, max(_DEPTH, 3 * count))
@@ -77,6 +85,20 @@ class Retriever:
         Raises:
             As `search`.
         """
+        with self._blas.limit(limits=1):
+            return self._sparks(query, spaces, count, distance, seed, filters, exclude, among)
+
+    def _sparks(
+        self,
+        query: str,
+        spaces: Sequence[str],
+        count: int,
+        distance: Distance,
+        seed: int,
+        filters: Filters,
+        exclude: frozenset[int],
+        among: frozenset[int] | None,
+    ) -> list[Hit]:
         view = self._view(spaces, filters, among)
         vector = self._embedder.embed([query])[0]
         fused = self._fused(view, query, vector, max(_DEPTH, 3 * count) + len(exclude))

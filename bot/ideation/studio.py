@@ -29,9 +29,11 @@ from bot.ideation.shelf import Shelf
 from bot.ideation.trending import Trending
 from bot.ideation.types import Brief, Critique, Idea, Move, Technique
 from bot.language.base import Continuation, Message, Sampling, complete
+from knowledge.embedder import Embedder
 from knowledge.errors import BadInput
 from knowledge.ingest import Event as IngestEvent
 from knowledge.ingest import Report, ingest
+from knowledge.store import Store
 from knowledge.types import Distance, Filters, Hit
 
 T = TypeVar("T")
@@ -360,16 +362,16 @@ class Studio:
     async def ingest(
         self, space: str, paths: Sequence[Path], progress: Callable[[IngestEvent], None] | None = None
     ) -> Report:
-        """Read files and folders into the space's own collection. `progress` is called on the library's thread."""
+        """Read files and folders into the space's own collection. `progress` is called on a thread of the intake."""
         library = self._library
+        collection = await library.run(library.store.collection, space, "own")
 
-        def read() -> Report:
-            collection = library.store.collection(space, "own")
-            report = ingest(library.store, library.embedder, collection, paths, progress)
-            library.indexes.of(collection)  # caught up now, not in the next person's search
-            return report
+        def read(store: Store, embedder: Embedder) -> Report:
+            return ingest(store, embedder, collection, paths, progress)
 
-        return await library.run(read)
+        report = await library.take_in(read)
+        await library.run(library.indexes.of, collection)  # caught up now, not in the next person's search
+        return report
 
     async def _entry(self, space: str, idea_id: str) -> Entry:
         return await self._library.run(self._library.journal.idea, space, idea_id)
