@@ -82,6 +82,9 @@ class MemorySource:
     def revision(self, collection: Collection) -> int:
         return 1
 
+    def count(self, collection: Collection) -> int:
+        return len(self._vectors)
+
     def key(self, collection: Collection) -> str:
         return "bench"
 

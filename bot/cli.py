@@ -89,6 +89,7 @@ def brainstorm(
     distance: Far = None,
     seed: Seed = None,
     briefs: Annotated[Path | None, typer.Option(help='A file of {"id", "brief"} lines, one answer each.')] = None,
+    trend: Annotated[str, typer.Option(help="Sparks of this trend alone; `kindling trends` names them.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Ideas for a brief, each with its sparks."""
@@ -107,6 +108,7 @@ def brainstorm(
         services.warm()
         settings = services.settings
         wanted = settings.count if count is None else count
+        among = await services.studio.trends.sparks("terminal", trend, chosen)
         for row in rows:
             events = services.studio.brainstorm(
                 "terminal",
@@ -115,6 +117,7 @@ def brainstorm(
                 technique=chosen,
                 distance=distance or settings.distance,
                 seed=seed,
+                among=among,
             )
             shown = 0
             async for event in events:
@@ -165,6 +168,52 @@ def search(
     async def look(services: Services, console: Console) -> None:
         hits = await services.studio.search("terminal", query, count=count or 10)
         _print_hits(console, hits, "Found", as_json)
+
+    _with_services(look, quiet=as_json)
+
+
+@app.command()
+def trends(
+    topic: Annotated[str, typer.Argument(help="About what; nothing for everything.")] = "",
+    window: Annotated[
+        str, typer.Option(help="How long lately is: 30 days, 6 months, 2 years. Without it, as the dates allow.")
+    ] = "",
+    space: Annotated[str, typer.Option(help="Whose snippets: own, starter or all.")] = "all",
+    picture: Annotated[Path | None, typer.Option(help="Draw it too, as a PNG in this file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What rises, what fades and what is new among dated snippets."""
+    from bot.ideation.brief import read_brief
+    from bot.ideation.trending import Scope
+    from knowledge.dates import read_window
+
+    with _told():
+        try:
+            scope = Scope(space.lower())
+        except ValueError:
+            raise BadInput(f"There is no space {space!r}: own, starter or all.") from None
+        if window:
+            read_window(window)
+        if topic:
+            read_brief(topic)
+
+    async def look(services: Services, console: Console) -> None:
+        from bot import chart, printed
+        from bot.ideation.export import outlook_record
+
+        found = await services.studio.trends.outlook("terminal", topic=topic, window=window, scope=scope)
+        if as_json:
+            print(json.dumps(outlook_record(found), ensure_ascii=False))  # noqa: T201
+        else:
+            console.print(printed.outlook(found))
+        if picture is not None and not found.trends:
+            console.print("There is nothing to draw, so no picture was written.")
+        elif picture is not None:
+            drawn = await asyncio.to_thread(chart.picture, found)
+            try:
+                picture.write_bytes(drawn)
+            except OSError as error:
+                raise BadInput(f"Cannot write {picture}: {error.strerror}. Choose another file.") from error
 
     _with_services(look, quiet=as_json)
 

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from bot import chart
 from bot.ideation.choices import Learned
 from bot.ideation.events import Finished
 from bot.ideation.journal import Entry
@@ -20,6 +21,7 @@ from bot.ideation.prompts import quoted
 from bot.ideation.studio import Replay
 from bot.ideation.types import Critique, Idea, Move
 from knowledge.ingest import Report
+from knowledge.trends import Direction, Outlook, Trend
 from knowledge.types import Hit
 
 MOST_REFUSALS = 20
@@ -168,3 +170,24 @@ def learned(one: Learned) -> RenderableType:
 def outline(steps: Sequence[str]) -> RenderableType:
     """Numbered steps."""
     return Group(*(Text(f"{number:>2}  {quoted(step)}") for number, step in enumerate(steps, start=1)))
+
+
+def outlook(one: Outlook) -> RenderableType:
+    """What rises and fades, each theme with three snippets of it."""
+    parts: list[RenderableType] = []
+    colours = {Direction.NEW: "bold yellow", Direction.RISING: "bold red", Direction.FADING: "bold blue"}
+    for direction, heading in ((Direction.NEW, "New"), (Direction.RISING, "Rising"), (Direction.FADING, "Fading")):
+        if trends := one.going(direction):
+            parts.append(Text(heading, style=colours[direction]))
+            parts += [line for trend in trends for line in _trend(trend)]
+    return Group(*parts, Text(chart.about(one), style="dim"))
+
+
+def _trend(trend: Trend) -> list[RenderableType]:
+    title = Text("  ").append(quoted(trend.name), style="bold").append(f"  {chart.change(trend)}")
+    title.append(f"  {trend.lately:.0f} lately, {trend.before:.0f} before", style="dim")
+    lines: list[RenderableType] = [title]
+    for snippet in trend.examples:
+        told = Text(f"{snippet.date or ''}  ", style="dim").append(quoted(snippet.title), style="italic")
+        lines.append(indented(told.append(f"  {quoted(snippet.address)}" if snippet.address else "")))
+    return lines

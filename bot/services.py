@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from bot.ideation.candidates import Writer
 from bot.ideation.engine import Engine
+from bot.ideation.intake import Intake
 from bot.ideation.journal import Journal
 from bot.ideation.library import Library
 from bot.ideation.prompts import Style
@@ -113,7 +114,9 @@ def _open_library(
         for collection in store.collections():  # nothing to do unless the embedder was changed
             embed_missing(store, embedder, collection, lambda done, of: progress("embedding the library", done / of))
         indexes = Indexes(settings.data_dir / "indexes", store, embedder.name, embedder.dimension)
-        return Library(worker, store, embedder, indexes, Retriever(store, embedder, indexes), Journal(store))
+        retriever, journal = Retriever(store, embedder, indexes), Journal(store)
+        intake = Intake(make_embedder or (lambda: open_embedder(settings.embedder)))
+        return Library(worker, store, embedder, indexes, retriever, journal, intake)
     except BaseException:
         store.close()
         raise

@@ -41,6 +41,7 @@ def open_database(path: Path, busy_seconds: float = BUSY_SECONDS) -> Database:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("PRAGMA temp_store = MEMORY")
             return Database(connection, execute_plugins=False)
         except BaseException:
             connection.close()

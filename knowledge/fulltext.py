@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 WORD_LIMIT = 64  # a brief may be a whole page; its first words carry it, and each word costs a look-up
 
@@ -34,12 +35,16 @@ def content_words(text: str) -> list[str]:
 
 
 def match_expression(text: str) -> str | None:
-    """An FTS5 query for any of the content words of `text`; None when it has no word.
+    """An FTS5 query for any of the content words of `text`; None when it has no word."""
+    return any_of(content_words(text))
 
-    Each word is quoted, so FTS5 operators and punctuation in `text` are words or nothing, never syntax.
+
+def any_of(words: Sequence[str], joint: str = "OR") -> str | None:
+    """An FTS5 query for any of these words, or, with another `joint`, for all of them; None when there are none.
+
+    Each word is quoted, so FTS5 operators and punctuation in it are words or nothing, never syntax.
     """
-    words = content_words(text)
-    return " OR ".join(f'"{word}"' for word in words) if words else None
+    return f" {joint} ".join(f'"{word}"' for word in words) if words else None
 
 
 def longest_marked(text: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,14 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge import indexfile
-from knowledge.nearest import Approximate, Exact, Ids, Nearest, Vectors, threads
+from knowledge.errors import StoreError
+from knowledge.nearest import HALF_ABOVE, Approximate, Exact, Ids, Nearest, Vectors, threads
 from knowledge.types import Collection
 
 EXACT_LIMIT = 100_000
+MOST_BYTES = 512 * 2**20  # of memory for all open indexes: some 650,000 vectors of 384 dimensions
 BUILD_THREADS = min(4, os.cpu_count() or 1)
 
-_FORMAT = 1
+_FORMAT = 2
 _BATCH = 16_384  # vectors fetched at once: 25 MB of 384 dimensions
+_FIXED_BYTES, _BYTES_BESIDE = 4096, 40  # of an index, and of a vector besides itself: ids, their order, their place
 _STALE_SECONDS = 3600.0
 
 _log = logging.getLogger(__name__)
@@ -39,6 +43,8 @@ class VectorSource(Protocol):
     def collections(self, space: str | None = None) -> list[Collection]: ...
 
     def revision(self, collection: Collection) -> int: ...
+
+    def count(self, collection: Collection) -> int: ...
 
     def key(self, collection: Collection) -> str: ...
 
@@ -88,6 +94,7 @@ class Index:
         }
         self._path = folder / f"{self._about['collection']}{indexfile.SUFFIX}"
         self._unsaved = 0
+        self._complete = False  # whether every snippet of the collection was held at the last look
         self._nearest, self._revision = self._read()
         self.ids: Ids = np.sort(self._nearest.ids())
         self.refresh()
@@ -101,6 +108,12 @@ class Index:
         # The revision before the ids: a change between the two is met again, never missed.
         revision = self._source.revision(self._collection)
         if revision == self._revision:
+            return
+        # Counted first: what is added meanwhile makes the count too small, and the long way is gone.
+        count = self._source.count(self._collection)
+        if self._grown(count):
+            self._revision = revision
+            self._save_in_time()
             return
         wanted = self._source.vector_ids(self._collection, self._embedder)
         gone = np.setdiff1d(self.ids, wanted, assume_unique=True)
@@ -118,9 +131,33 @@ class Index:
             # Also when the store fails half-way: the next time goes on from what is really held.
             self.ids = np.sort(self._nearest.ids())
         self._revision = revision
+        self._complete = count == len(self.ids)
         self._unsaved += len(gone) + len(fresh)
+        self._save_in_time(deleted=bool(len(gone)))
+
+    def _grown(self, count: int) -> bool:
+        """Take in what was added at the end, if nothing else happened since; whether that was all.
+
+        Ids only grow, so whatever is new lies above the last one held. Where every snippet has been held, and there are
+        now as many (`count`) as are held and new, none went. So while a library is filled, a search pays for what is
+        new and not for all its ids.
+        """
+        few = 0 <= count - len(self.ids) <= _BATCH
+        if not (self._complete and few and len(self.ids) and self._nearest.suits(count, self._exact_limit)):
+            return False
+        ids, vectors = self._source.vectors(self._collection, self._embedder, int(self.ids[-1]))
+        if len(self.ids) + len(ids) != count:
+            return False
+        if len(ids):
+            with threads(self._build_threads):
+                self._nearest.add(ids, vectors)
+            self.ids = np.concatenate([self.ids, ids])
+            self._unsaved += len(ids)
+        return True
+
+    def _save_in_time(self, deleted: bool = False) -> None:
         # What was deleted shall not live on in the file. Additions wait until they are worth writing all of it.
-        if len(gone) or self._unsaved > max(256, len(self.ids) // 50):
+        if deleted or self._unsaved > max(256, len(self.ids) // 10):
             self.save()
 
     def search(
@@ -157,11 +194,17 @@ class Index:
         return np.asarray(self.ids[places] == ids)
 
     def vectors(self, ids: Ids) -> Vectors:
-        """The vectors of `ids`, shape (n, d), all of which it must hold; to three digits where it is approximate."""
+        """The vectors of `ids`, shape (n, d), all of which it must hold; to three digits where there are many."""
         if not len(ids):
             return np.empty((0, self._dimension), np.float32)
         with threads(1):
             return self._nearest.vectors(ids)
+
+    @property
+    def bytes_held(self) -> int:
+        """About how much memory it takes: vectors, and the ids some times over."""
+        number = 2 if len(self.ids) > HALF_ABOVE else 4
+        return _FIXED_BYTES + len(self.ids) * (number * self._dimension + _BYTES_BESIDE)
 
     def save(self) -> None:
         """Write the file, unless it is up to date. A full disk is logged and no more: the file only saves time."""
@@ -194,7 +237,7 @@ class Index:
         """A structure that suits the number of `wanted`, with all of them in it."""
         nearest: Nearest
         if len(wanted) <= self._exact_limit:
-            nearest = Exact.empty(self._dimension)
+            nearest = Exact.empty(self._dimension, len(wanted))
         else:
             chosen = np.random.default_rng(0).permutation(wanted)[: Approximate.sample_size(len(wanted))]
             # Shuffled again: they come back by id, and the first are to stand for all.
@@ -219,15 +262,27 @@ class Index:
 
 
 class Indexes:
-    """The indexes of one folder, each opened when first asked for. Files of collections that are gone are deleted."""
+    """The indexes of one folder, each opened when first asked for. Files of collections that are gone are deleted.
+
+    All that are open together take at most about `most_bytes`: beyond that, the ones that were not asked for the
+    longest are saved and closed. The one asked for last stays open, however large. Whoever still holds a closed one may
+    go on searching it; it catches up no more.
+    """
 
     def __init__(
-        self, folder: Path, source: VectorSource, embedder: str, dimension: int, exact_limit: int = EXACT_LIMIT
+        self,
+        folder: Path,
+        source: VectorSource,
+        embedder: str,
+        dimension: int,
+        exact_limit: int = EXACT_LIMIT,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         self._folder = folder
         self._source = source
         self._settings: dict[str, Any] = {"embedder": embedder, "dimension": dimension, "exact_limit": exact_limit}
-        self._open: dict[Collection, Index] = {}
+        self._most_bytes = most_bytes
+        self._open: OrderedDict[Collection, Index] = OrderedDict()  # last asked for last
         self._sweep()
 
     def of(self, collection: Collection) -> Index:
@@ -237,17 +292,35 @@ class Indexes:
             StoreError: the collection is no longer there.
         """
         index = self._open.get(collection)
-        if index is None:
-            index = self._open[collection] = Index(self._folder, self._source, collection, **self._settings)
-        else:
-            index.refresh()
+        try:
+            if index is None:
+                index = self._open[collection] = Index(self._folder, self._source, collection, **self._settings)
+            else:
+                index.refresh()
+        except StoreError:
+            self._open.pop(collection, None)
+            raise
+        self._open.move_to_end(collection)
+        self._close_some()
         return index
+
+    @property
+    def bytes_open(self) -> int:
+        """About how much memory the open indexes take."""
+        return sum(index.bytes_held for index in self._open.values())
 
     def close(self) -> None:
         """Save what is not saved."""
         for index in self._open.values():
             index.save()
         self._open.clear()
+
+    def _close_some(self) -> None:
+        held = self.bytes_open
+        while held > self._most_bytes and len(self._open) > 1:
+            _, oldest = self._open.popitem(last=False)
+            held -= oldest.bytes_held
+            oldest.save()
 
     def __enter__(self) -> Self:
         return self

@@ -164,6 +164,7 @@ class _Run:
         self._progress = progress
         self._met: set[str] = set()  # content hashes of all drafts: about 100 bytes each
         self._read_to_end: list[tuple[int, Source]] = []  # the file's place in `files`, and its source
+        self._sources: dict[str, Source] = {}  # by address
         self._added = self._unchanged = 0
 
     def take(self, found: Document | Unreadable | Skipped) -> None:
@@ -209,7 +210,12 @@ class _Run:
         return len(done.ids)
 
     def _source(self, document: Document) -> Source:
-        return self._store.source(self._collection, SOURCE_KIND, document.address, document.name)
+        """The document's source, found once: if somebody removes it meanwhile, it is not to come back."""
+        found = self._sources.get(document.address)
+        if found is None:
+            found = self._store.source(self._collection, SOURCE_KIND, document.address, document.name)
+            self._sources[document.address] = found
+        return found
 
 
 def _items(document: Document) -> Generator[Draft | Refused, None, None]:

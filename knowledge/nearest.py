@@ -3,8 +3,10 @@
 Two of them: exact, which compares the query with every vector, and approximate (an inverted file), which compares it
 with those of the nearest cells. An inverted file rather than an HNSW graph: with 100,000 vectors as hard to tell apart
 as real ones (see bench/retrieval.py) it was built in a sixth of the time, takes deletions and filters as they come and
-needs no memory beyond the vectors; the graph answered in about half the time. In the inverted file vectors are kept in
-half precision: no loss of recall, half the memory, and two thirds of the time.
+needs no memory beyond the vectors; the graph answered in about half the time.
+
+Large ones keep vectors in half precision: no loss of recall, half the memory, and two thirds of the time or less,
+because a search waits for memory most of all.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 Ids = NDArray[np.int64]
 Vectors = NDArray[np.float32]
 
+HALF_ABOVE = 20_000  # vectors: from here on half precision is worth its rounding, which may swap two equally near ones
 RECALL = 0.97  # of the ten nearest, on the samples that set the number of probes; leaves room above the promised 0.95
 
 _SAMPLES = 128
@@ -68,7 +71,7 @@ class Nearest(Protocol):
         """
 
     def vectors(self, ids: Ids) -> Vectors:
-        """The vectors of these ids, all of which must be held: (n, d), perhaps in half precision."""
+        """The vectors of these ids, all of which must be held: (n, d), perhaps as half precision keeps them."""
 
     def suits(self, count: int, exact_limit: int) -> bool:
         """Whether this structure is still a good one for `count` vectors, or should be built anew."""
@@ -82,16 +85,29 @@ class Exact:
         self._order: tuple[Ids, Ids] | None = None
 
     @classmethod
-    def empty(cls, dimension: int) -> Exact:
-        """One that holds nothing."""
-        return cls(faiss().IndexIDMap2(faiss().IndexFlatIP(dimension)))
+    def empty(cls, dimension: int, count: int = 0) -> Exact:
+        """One that holds nothing yet, made for `count` vectors."""
+        if count <= HALF_ABOVE:
+            return cls(faiss().IndexIDMap2(faiss().IndexFlatIP(dimension)))
+        half, product = faiss().ScalarQuantizer.QT_fp16, faiss().METRIC_INNER_PRODUCT
+        return cls(faiss().IndexIDMap2(faiss().IndexScalarQuantizer(dimension, half, product)))
+
+    @property
+    def _kept_as(self) -> type[np.floating[Any]]:
+        flat = faiss().downcast_index(self.index.index)
+        return np.float16 if flat.code_size == 2 * flat.d else np.float32
 
     def ids(self) -> Ids:
         return np.asarray(faiss().vector_to_array(self.index.id_map), np.int64)
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
+        before = self.index.ntotal
         self.index.add_with_ids(vectors, ids)
-        self._order = None
+        if self._order is not None and _ascend(self._order[0], ids):  # as a library grows: nothing to sort anew
+            rows = np.arange(before, before + len(ids))
+            self._order = np.concatenate([self._order[0], ids]), np.concatenate([self._order[1], rows])
+        else:
+            self._order = None
 
     def remove(self, ids: Ids) -> None:
         self.index.remove_ids(ids)
@@ -110,11 +126,14 @@ class Exact:
             self._order = held[order], order
         ascending, order = self._order
         flat = faiss().downcast_index(self.index.index)
-        rows = faiss().rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d).reshape(flat.ntotal, flat.d)
-        return np.asarray(rows[order[np.searchsorted(ascending, ids)]], np.float32)
+        codes = faiss().rev_swig_ptr(flat.codes.data(), flat.codes.size()).reshape(flat.ntotal, -1)
+        chosen = codes[order[np.searchsorted(ascending, ids)]].view(self._kept_as)
+        return np.asarray(chosen, np.float32)
 
     def suits(self, count: int, exact_limit: int) -> bool:
-        return count <= exact_limit
+        # Not in full precision again until well below: it would be built anew at every step across.
+        in_half = self._kept_as is np.float16
+        return count <= exact_limit and (count > HALF_ABOVE / 2 if in_half else count <= HALF_ABOVE)
 
 
 class Approximate:
@@ -203,6 +222,11 @@ class Approximate:
 def _answer(index: Any, queries: Vectors, limit: int, parameters: Any) -> tuple[Vectors, Ids]:
     cosines, ids = index.search(queries, limit, params=parameters)
     return cosines, ids
+
+
+def _ascend(ids: Ids, more: Ids) -> bool:
+    """Whether `more` ascend, and above `ids`, which do."""
+    return bool((np.diff(more) > 0).all()) and (not len(ids) or not len(more) or bool(more[0] > ids[-1]))
 
 
 def _recall(found: Ids, truth: Ids) -> float:

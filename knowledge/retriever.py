@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from knowledge.dial import Ids, Survey, Vectors, draw, interleaved, shares
 from knowledge.embedder import Embedder
@@ -34,6 +35,9 @@ class Retriever:
         self._store = store
         self._embedder = embedder
         self._indexes = indexes
+        # On a few thousand short rows NumPy's threads gain nothing; on busy cores they wait for each other, for longer
+        # than all the rest takes.
+        self._blas = ThreadpoolController().select(user_api="blas", internal_api="openblas")
 
     def search(self, query: str, spaces: Sequence[str], count: int = 10, filters: Filters = NO_FILTERS) -> list[Hit]:
         """The best answers to `query`, best first, no two of which say the same; at most `count`.
@@ -43,6 +47,10 @@ class Retriever:
         Raises:
             BadInput: a date in `filters` is none. StoreError, EmbedderError: as their names say.
         """
+        with self._blas.limit(limits=1):
+            return self._search(query, spaces, count, filters)
+
+    def _search(self, query: str, spaces: Sequence[str], count: int, filters: Filters) -> list[Hit]:
         view = self._view(spaces, filters)
         vector = self._embedder.embed([query])[0]
         fused = self._fused(view, query, vector, max(_DEPTH, 3 * count))
@@ -62,6 +70,7 @@ class Retriever:
         seed: int = 0,
         filters: Filters = NO_FILTERS,
         exclude: frozenset[int] = frozenset(),
+        among: frozenset[int] | None = None,
     ) -> list[Hit]:
         """Material for ideas about `query`: up to `count` snippets, all different, from as far as the dial says.
 
@@ -71,11 +80,26 @@ class Retriever:
 
         Args:
             distance: mixed is about 20 % near, 60 % middle and 20 % far. exclude: ids of snippets that are not wanted.
+            among: only these are looked at, unless it is None; those that are in none of the spaces are not found.
 
         Raises:
             As `search`.
         """
-        view = self._view(spaces, filters)
+        with self._blas.limit(limits=1):
+            return self._sparks(query, spaces, count, distance, seed, filters, exclude, among)
+
+    def _sparks(
+        self,
+        query: str,
+        spaces: Sequence[str],
+        count: int,
+        distance: Distance,
+        seed: int,
+        filters: Filters,
+        exclude: frozenset[int],
+        among: frozenset[int] | None,
+    ) -> list[Hit]:
+        view = self._view(spaces, filters, among)
         vector = self._embedder.embed([query])[0]
         fused = self._fused(view, query, vector, max(_DEPTH, 3 * count) + len(exclude))
         survey = self._survey(view, vector, fused, seed)
@@ -95,19 +119,22 @@ class Retriever:
         drawings.append(_draw_nearby(survey, np.flatnonzero(free), count - len(taken), distance, beside=taken))
         return self._hits(query, survey, interleaved(drawings), {}, count)
 
-    def _view(self, spaces: Sequence[str], filters: Filters) -> _View:
+    def _view(self, spaces: Sequence[str], filters: Filters, among: frozenset[int] | None = None) -> _View:
         collections = [found for space in dict.fromkeys(spaces) for found in self._store.collections(space)]
         # What is left out is mostly little, and what is let in mostly everything: so the little is fetched.
         matching = self._store.matching(collections, replace(filters, without_sources=frozenset()))
+        if among is not None:
+            matching = set(among) if matching is None else matching & among
         barred = self._store.ids_of_sources(filters.without_sources) if filters.without_sources else None
         indexes = [self._indexes.of(collection) for collection in collections]
         allowed = [_allowed(index, matching, barred) for index in indexes]
-        return _View(collections, filters, indexes, allowed)
+        return _View(collections, filters, among, indexes, allowed)
 
     def _fused(self, view: _View, query: str, vector: Vectors, depth: int) -> dict[int, float]:
         """The ids of the dense and the full-text ranking, each `depth` long, with fused scores, best first."""
         dense = view.nearest(vector, depth)
-        worded = [snippet_id for snippet_id, _ in self._store.search(view.collections, query, depth, view.filters)]
+        found = self._store.search(view.collections, query, depth, view.filters)
+        worded = [snippet_id for snippet_id, _ in found if view.among is None or snippet_id in view.among]
         scores: dict[int, float] = {}
         for ranking in (dense, worded):
             for rank, snippet_id in enumerate(ranking, start=1):
@@ -147,6 +174,7 @@ class _View:
 
     collections: list[Collection]
     filters: Filters
+    among: frozenset[int] | None
     indexes: list[Index]
     allowed: list[Ids | None]  # for each index: the ids that may be looked at, or None for all
 

@@ -23,10 +23,13 @@ from numpy.typing import NDArray
 from knowledge import migrations
 from knowledge.database import BUSY_SECONDS, open_database, transaction, translated_errors
 from knowledge.errors import StoreError
-from knowledge.fulltext import longest_marked, match_expression
+from knowledge.fulltext import any_of, content_words, longest_marked, match_expression
 from knowledge.rows import (
     INSERT_SNIPPET,
+    MATCHES_UP_TO,
     MATCHING,
+    SHARED_ROWS,
+    SHARED_TABLE,
     SHARED_WORDS,
     SNIPPETS_BY_ID,
     SNIPPETS_WITHOUT_VECTOR,
@@ -42,6 +45,7 @@ from knowledge.rows import (
 from knowledge.types import Collection, Draft, Filters, Snippet, Source
 
 NO_FILTERS = Filters()
+MOST_MATCHES = 1_500  # snippets that a full-text search ranks: some milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +250,9 @@ class Store:
 
         The score is Okapi BM25 as SQLite's FTS5 computes it, its sign turned so that larger is better. Any text will do
         as a query. Word frequencies are those of the whole file: they weigh words, and tell nobody who wrote them.
+        Words that very many snippets have are left out beside rarer ones: they tell little and would take all the time.
         """
-        expression = match_expression(query)
+        expression = self._telling(query)
         if expression is None:
             return []
         condition, values = conditions(collections, filters)
@@ -262,7 +267,10 @@ class Store:
         expression = match_expression(query)
         if expression is None:
             return {}
-        rows = self._rows(SHARED_WORDS, (expression, as_json(ids)))
+        self._rows(SHARED_TABLE)
+        self._rows("DELETE FROM temp.told")
+        self._rows(SHARED_ROWS, (as_json(ids),))
+        rows = self._rows(SHARED_WORDS, (expression,))
         return {snippet_id: longest_marked("\n".join(columns)) for snippet_id, *columns in rows}
 
     def matching(self, collections: Iterable[Collection], filters: Filters) -> set[int] | None:
@@ -284,6 +292,15 @@ class Store:
             (as_json(source_ids),),
         )
         return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+
+    def dates(self, collections: Iterable[Collection]) -> list[tuple[int, str]]:
+        """The snippets that have a date: (id, date), by id."""
+        condition, values = conditions(collections, NO_FILTERS)
+        rows = self._rows(
+            "SELECT s.id, s.date FROM snippets AS s WHERE s.date IS NOT NULL AND " + condition + " ORDER BY s.id",  # noqa: S608 (no value in it)
+            values,
+        )
+        return [(snippet_id, text) for snippet_id, text in rows]
 
     # Vectors
 
@@ -354,6 +371,22 @@ class Store:
                 yield
         except sqlite3.IntegrityError as error:
             raise StoreError(orphaned) from error
+
+    def _telling(self, query: str) -> str | None:
+        """A query for the rarest words of a text, as many as match few enough; for all at once where each is common."""
+        words = content_words(query)
+        if len(words) < 2:
+            return any_of(words)
+        counts = {word: self._rows(MATCHES_UP_TO, (f'"{word}"', MOST_MATCHES))[0][0] for word in words}
+        left, rare = MOST_MATCHES, []
+        for word in sorted(words, key=lambda word: counts[word]):
+            left -= counts[word]
+            if left <= 0:
+                break
+            rare.append(word)
+        if any(counts[word] for word in rare):
+            return any_of(rare)
+        return any_of([word for word in words if counts[word]] or words, "AND")
 
     def _revise_holding(self, ids: str) -> None:
         """Let the revision of every collection that holds one of these ids grow; within a transaction."""

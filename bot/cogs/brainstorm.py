@@ -13,6 +13,7 @@ from discord.ext import commands
 from bot.cogs.growth import GrowingBoard, Turn, Wish, sparks_first
 from bot.cogs.sight import seen
 from bot.cogs.spaces import place_asked, rules_here
+from bot.cogs.trends import trend_names
 from bot.ideation.brief import read_brief
 from bot.ideation.events import Event
 from bot.ideation.studio import Studio
@@ -55,13 +56,15 @@ class Brainstorm(commands.Cog):
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=False)
     @app_commands.describe(
         brief="What you want ideas about, in a sentence: a poster for a night market",
-        technique="One technique for all ideas (without: a mix of all eight)",
+        technique="One technique for all ideas (without: a mix of eight)",
         distance="How far the sparks may lie from the brief",
         count="How many ideas, 1 to 20",
         audience="Whom it is for: children of ten, tired commuters",
         private="Only you see the board, and it stays in your own space",
+        trend="Sparks of this trend alone; /trends shows what there is",
     )
     @app_commands.choices(technique=TECHNIQUES, distance=DISTANCES)
+    @app_commands.autocomplete(trend=trend_names)
     async def brainstorm(
         self,
         interaction: discord.Interaction,
@@ -71,6 +74,7 @@ class Brainstorm(commands.Cog):
         count: app_commands.Range[int, 1, MOST_IDEAS] | None = None,
         audience: app_commands.Range[str, 1, 100] | None = None,
         private: bool = False,
+        trend: app_commands.Range[str, 1, 100] | None = None,
     ) -> None:
         """Ideas for a brief, each with the sparks it came from."""
         await self._grow(
@@ -81,6 +85,7 @@ class Brainstorm(commands.Cog):
             count=count,
             audience=audience,
             private=private,
+            trend=trend or "",
         )
 
     async def from_message(self, interaction: discord.Interaction, message: discord.Message) -> None:
@@ -100,6 +105,7 @@ class Brainstorm(commands.Cog):
         count: int | None = None,
         audience: str | None = None,
         private: bool = False,
+        trend: str = "",
     ) -> None:
         """What is not given here the channel's rules give, else the settings."""
         brief = read_brief(text, audience)
@@ -108,17 +114,21 @@ class Brainstorm(commands.Cog):
         async def events(studio: Studio, turn: Turn) -> AsyncGenerator[Event, None]:
             rules, settings = await rules_here(studio, interaction), self.bot.settings
             sight = await seen(studio, interaction, where)
+            move = technique or rules.technique
             ideas = studio.brainstorm(
                 where.space,
                 text,
                 count=count or rules.count or settings.count,
-                technique=technique or rules.technique,
+                technique=move,
                 distance=distance or rules.distance or settings.distance,
                 audience=rules.aim(audience),
                 tone=rules.tone,
                 draw_on=where.draw_on,
                 banned=rules.banned,
                 filters=sight.filters,
+                among=await studio.trends.sparks(
+                    where.space, trend, move, draw_on=where.draw_on, filters=sight.filters
+                ),
             )
             async with aclosing(sparks_first(ideas, turn)) as found:
                 async for event in found:

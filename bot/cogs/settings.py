@@ -18,6 +18,7 @@ from bot.cogs.spaces import place_asked, space_of
 from bot.cogs.switching import require_posting, switched_off, switched_on
 from bot.ideation.rules import LONGEST, SERVER, Adders, ChannelRules, ServerRules, read_banned
 from bot.ideation.schedule import WEEKDAYS, Every, Schedule, read_zone, zones
+from bot.ideation.techniques import MIX
 from bot.ideation.types import Technique
 from bot.settings import Settings
 from bot.ui.cards import learned_page, note
@@ -74,7 +75,7 @@ class SettingsCog(commands.Cog, name="Settings"):
         technique="One technique, where nobody says",
         count="How many ideas, where nobody says",
     )
-    @app_commands.choices(distance=DISTANCES, technique=TECHNIQUES)
+    @app_commands.choices(distance=DISTANCES, technique=[one for one in TECHNIQUES if one.value in MIX])
     async def defaults(
         self,
         interaction: discord.Interaction,

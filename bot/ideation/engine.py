@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from itertools import cycle, islice
 
 import numpy as np
 
@@ -43,6 +44,7 @@ class Request:
     With a `seed` the run is a replay: it looks away from the journal, so that the same seed gives the same ideas again.
     Without one, what the space has already had is never shown twice. `exclude` are snippet ids not to spark from;
     `draw_on` are further spaces whose collections may be drawn on. Ideas that say a `banned` motif are not shown.
+    With `among`, only those snippets spark: a few, of a trend, so each may spark several ideas by other techniques.
     """
 
     space: str
@@ -56,6 +58,7 @@ class Request:
     filters: Filters = field(default_factory=Filters)
     draw_on: tuple[str, ...] = ()
     banned: tuple[str, ...] = ()
+    among: frozenset[int] | None = None
 
 
 class Engine:
@@ -93,7 +96,7 @@ class Engine:
         retrieved = time.perf_counter() - started
         session = request.session or self._session(request, seed)
         yield Begun(session)
-        yield Found(tuple(sparks))
+        yield Found(tuple(dict.fromkeys(sparks)))
 
         writer = self._writer
         if request.session is None:
@@ -158,7 +161,7 @@ class Engine:
         return Session(new_id(), request.space, request.brief, seed, self._writer.model.name, now())
 
     async def _sparks(self, request: Request, seed: int, count: int, exclude: frozenset[int]) -> list[Hit]:
-        return await self._library.run(
+        sparks = await self._library.run(
             self._library.retriever.sparks,
             request.brief.text,
             spaces_for(request.space, request.draw_on),
@@ -166,8 +169,12 @@ class Engine:
             distance=request.distance,
             seed=seed,
             filters=request.filters,
-            exclude=exclude,
+            exclude=exclude if request.among is None else request.exclude,
+            among=request.among,
         )
+        if request.among is None or not sparks:
+            return sparks
+        return [*islice(cycle(sparks), count)]
 
     async def _judge(self, session: Session, banned: tuple[str, ...], *, replayed: bool) -> Judge:
         library = self._library

@@ -13,6 +13,7 @@ from typing import Any
 
 from bot.ideation.journal import Entry
 from bot.ideation.types import Idea
+from knowledge.trends import Outlook
 from knowledge.types import Hit
 
 
@@ -47,6 +48,34 @@ def idea_record(idea: Idea) -> dict[str, Any]:
         "technique": str(idea.technique),
         "grounded": idea.provenance.grounded,
         "snippets": [spark_record(hit) for hit in idea.sparks],
+    }
+
+
+def outlook_record(outlook: Outlook) -> dict[str, Any]:
+    """What rises and fades, as plain values: what `--json` prints."""
+    return {
+        "topic": outlook.topic,
+        "window": outlook.window.name,
+        "since": outlook.since,
+        "turn": outlook.turn,
+        "until": outlook.until,
+        "dated": outlook.dated,
+        "trends": [
+            {
+                "name": trend.name,
+                "direction": str(trend.direction),
+                "score": round(trend.score, 3),
+                "factor": round(trend.factor, 3),
+                "lately": round(trend.lately, 2),
+                "before": round(trend.before, 2),
+                "course": [round(share, 4) for share in trend.course],
+                "snippets": [
+                    {"id": one.id, "title": one.title, "text": one.text, "date": one.date, "source": one.address}
+                    for one in trend.examples
+                ],
+            }
+            for trend in outlook.trends
+        ],
     }
 
 

@@ -7,9 +7,10 @@ event loop: `await library.run(function)` runs it on the library's thread.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
+from bot.ideation.intake import Intake
 from bot.ideation.journal import Journal
 from bot.worker import Worker
 from knowledge.embedder import Embedder
@@ -34,13 +35,19 @@ class Library:
     indexes: Indexes
     retriever: Retriever
     journal: Journal
+    intake: Intake = field(default_factory=Intake)
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function on the library's thread and await what it returns or raises."""
         return await self.worker.run(function, *args, **kwargs)
 
+    async def take_in(self, reading: Callable[[Store, Embedder], T]) -> T:
+        """Run what reads things in, `reading(store, embedder)`, beside the library's thread: it may take minutes."""
+        return await self.intake.run(reading, self.store.path, self.embedder, self.worker)
+
     async def close(self) -> None:
-        """Save the indexes, close the store, then end the thread."""
+        """Finish what is being read in, save the indexes, close the store, then end the thread."""
+        await self.intake.close()
         await self.worker.run(self.indexes.close)
         await self.worker.run(self.store.close)
         await self.worker.close()

@@ -68,7 +68,8 @@ def system(style: Style, form: str = IDEA_FORM) -> Message:
 def brainstorm(brief: Brief, sparks: Sequence[str], technique: Technique) -> Message:
     """The question for one candidate. The brief comes first: candidates of one brief share the longest prefix."""
     lines = [f"Brief: {quoted(brief.line)}", *(f"Spark: {quoted(text)}" for text in sparks)]
-    return Message("user", "\n".join([*lines, f"Technique: {technique}. {OPERATIONS[technique].move}"]))
+    operation = OPERATIONS[technique]
+    return Message("user", "\n".join([*lines, f"Technique: {operation.told_as or technique}. {operation.move}"]))
 
 
 def twist(brief: Brief, title: str, body: str, how: str) -> Message:

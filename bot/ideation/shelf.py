@@ -6,14 +6,11 @@ it and where, so that a message which is deleted there is gone from here, and a 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlite_utils import Database, Migrations
 
 from bot.ideation import walls
@@ -21,6 +18,7 @@ from bot.ideation.journal import now
 from bot.ideation.library import STARTER, Library
 from bot.ideation.posts import Post, saved
 from bot.ideation.tables import Tables
+from knowledge.embedder import Embedder
 from knowledge.embedding import add_drafts
 from knowledge.errors import BadInput
 from knowledge.ingest import Event, Report, ingest
@@ -66,17 +64,13 @@ class Shelf:
     ) -> Report:
         """Read files into the space's own collection.
 
-        A long file takes minutes, so it is read on a thread of its own, on which `progress` is called; the library's
-        thread embeds it batch by batch and answers others in between.
+        A long file takes minutes, so it is read by the intake, on whose thread `progress` is called.
         """
-        library = self._library
-        embedder = _Borrowed(library)
         collection = await self._tables.run(Store.collection, space, OWN)
         before = {source.id for source in await self._tables.run(Store.sources, collection)}
 
-        def read() -> Report:
-            with Store(library.store.path) as store:
-                return ingest(store, embedder, collection, paths, progress)
+        def read(store: Store, embedder: Embedder) -> Report:
+            return ingest(store, embedder, collection, paths, progress)
 
         def sign(store: Store) -> None:
             for source in store.sources(collection):
@@ -84,7 +78,7 @@ class Shelf:
                     _contribute(store, source, person)
 
         try:
-            return await asyncio.to_thread(read)
+            return await self._library.take_in(read)
         finally:
             await self._tables.run(sign)
 
@@ -218,20 +212,6 @@ class Shelf:
             if collection.id in touched:
                 self._library.indexes.of(collection)
         return removed
-
-
-class _Borrowed:
-    """The library's embedder for another thread: it embeds on the library's thread, in turn with everything else."""
-
-    def __init__(self, library: Library) -> None:
-        self._worker = library.worker
-        self._embedder = library.embedder
-        self.name = library.embedder.name
-        self.dimension = library.embedder.dimension
-
-    def embed(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> NDArray[np.float32]:
-        """As the library's embedder does."""
-        return self._worker.submit(self._embedder.embed, texts, progress).result()
 
 
 def _contribute(store: Store, source: Source, person: str, post: Post | None = None) -> None:

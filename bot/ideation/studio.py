@@ -28,12 +28,15 @@ from bot.ideation.library import Library, spaces_for
 from bot.ideation.parsing import Malformed, parse_critique, parse_outline
 from bot.ideation.rules import Rules
 from bot.ideation.shelf import Shelf
+from bot.ideation.trending import Trending
 from bot.ideation.types import Brief, Critique, Idea, Move, Technique
 from bot.ideation.walls import Walls
 from bot.language.base import Continuation, Message, Sampling, complete
+from knowledge.embedder import Embedder
 from knowledge.errors import BadInput
 from knowledge.ingest import Event as IngestEvent
 from knowledge.ingest import Report, ingest
+from knowledge.store import Store
 from knowledge.types import Distance, Filters, Hit
 
 T = TypeVar("T")
@@ -85,9 +88,9 @@ class Studio:
     """Everything that can be asked of Kindling. Raises `KindlingError`s only.
 
     `rules` are the house rules of servers and their channels; `shelf` is what people put into their space's library;
-    `choices` are duels, and what a space's choices say of its taste.
-    `channels` are the ones whose messages are kept; `walls` know which sources not everybody may see;
-    `digests` are for channels that ask for them, and say what `rising` tells.
+    `choices` are duels, and what a space's choices say of its taste; `channels` are the ones whose messages are kept;
+    `walls` know which sources not everybody may see; `trends` are what rises and fades in a library; `digests` are for
+    channels that ask for them.
     """
 
     def __init__(self, library: Library, engine: Engine, writer: Writer, rising: Rising | None = None) -> None:
@@ -99,7 +102,8 @@ class Studio:
         self.choices = engine.choices
         self.channels = Channels(library)
         self.walls = Walls(library)
-        self.digests = Digests(library, rising)
+        self.trends = Trending(library)
+        self.digests = Digests(library, rising or self.trends.rising)
 
     def brainstorm(
         self,
@@ -115,18 +119,20 @@ class Studio:
         draw_on: tuple[str, ...] = (),
         banned: tuple[str, ...] = (),
         filters: Filters = NO_FILTERS,
+        among: frozenset[int] | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Ideas for a brief, as a stream of events. A `BadInput` is raised at once, before the stream begins.
 
         `draw_on` are further spaces whose collections may give sparks. No idea that says a `banned` motif is
         shown, and no snippet looked at that `filters` exclude, here and by every other verb; ideas that come from a
-        source which the filters exclude are as if they were not there.
+        source which the filters exclude are as if they were not there. With `among`, only those snippets spark: see
+        `trends.sparks`.
         """
         brief = read_brief(text, audience, tone)
         if not 1 <= count <= 20:
             raise BadInput(f"{count} ideas can't be had in one go: ask for 1 to 20.")
         request = Request(
-            space, brief, count, technique, distance, seed, filters=filters, draw_on=draw_on, banned=banned
+            space, brief, count, technique, distance, seed, filters=filters, draw_on=draw_on, banned=banned, among=among
         )
         return self._engine.brainstorm(request)
 
@@ -412,16 +418,16 @@ class Studio:
     async def ingest(
         self, space: str, paths: Sequence[Path], progress: Callable[[IngestEvent], None] | None = None
     ) -> Report:
-        """Read files and folders into the space's own collection. `progress` is called on the library's thread."""
+        """Read files and folders into the space's own collection. `progress` is called on a thread of the intake."""
         library = self._library
+        collection = await library.run(library.store.collection, space, "own")
 
-        def read() -> Report:
-            collection = library.store.collection(space, "own")
-            report = ingest(library.store, library.embedder, collection, paths, progress)
-            library.indexes.of(collection)  # caught up now, not in the next person's search
-            return report
+        def read(store: Store, embedder: Embedder) -> Report:
+            return ingest(store, embedder, collection, paths, progress)
 
-        return await library.run(read)
+        report = await library.take_in(read)
+        await library.run(library.indexes.of, collection)  # caught up now, not in the next person's search
+        return report
 
     async def _entry(self, space: str, idea_id: str, filters: Filters = NO_FILTERS) -> Entry:
         return await self._library.run(self._library.journal.idea, space, idea_id, filters.without_sources)

@@ -19,6 +19,7 @@ class Technique(StrEnum):
     PERSPECTIVE = "perspective"
     EXAGGERATE = "exaggerate"
     SUBTRACT = "subtract"
+    COUNTER_TREND = "counter-trend"
 
 
 class Move(StrEnum):

@@ -278,13 +278,54 @@ def test_indexes_follow_the_store(store: Store, collection: Collection, folder: 
 def test_indexes_of_collections_that_are_gone_are_deleted(store: Store, collection: Collection, folder: Path) -> None:
     fill(store, collection, 5)
     with Indexes(folder, store, E, D) as indexes:
-        indexes.of(collection)
+        indexes.of(collection).save()
         store.remove_collection(collection)
         with pytest.raises(StoreError, match="library"):
             indexes.of(collection)
     assert len(list(folder.iterdir())) == 1
     Indexes(folder, store, E, D)
     assert list(folder.iterdir()) == []
+
+
+def test_only_so_many_bytes_are_open_and_what_was_closed_comes_back(store: Store, folder: Path) -> None:
+    spaces = [store.collection(f"guild:{number}", "own") for number in range(6)]
+    for number, one in enumerate(spaces):
+        fill(store, one, 20, seed=number)
+    with Indexes(folder, store, E, D) as indexes:
+        each = indexes.of(spaces[0]).bytes_held
+    with Indexes(folder, store, E, D, most_bytes=3 * each) as indexes:
+        first = indexes.of(spaces[0])
+        for one in spaces[1:]:
+            assert len(indexes.of(one).ids) == 20
+            assert indexes.of(spaces[0]) is first  # asked for again and again
+            assert indexes.bytes_open <= 3 * each
+        fill(store, spaces[1], 5, seed=9)  # closed meanwhile
+        query = unit_rows(1, D, 7)[0]
+        found = indexes.of(spaces[1]).search(query, 5)[0].tolist()
+        assert found == nearest_of_all(store, spaces[1], query, 5)
+        big = store.collection("guild:big", "own")
+        fill(store, big, 200, seed=11)
+        assert len(indexes.of(big).ids) == 200  # larger than what may be open: the only one, then
+        assert indexes.bytes_open == indexes.of(big).bytes_held
+
+
+def test_a_growing_collection_is_not_read_anew(
+    store: Store, collection: Collection, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store, collection, 50)
+    index = Index(folder, store, collection, E, D)
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "vector_ids", lambda *_: pytest.fail("all ids were read again"))
+        fill(store, collection, 20, seed=1)
+        index.refresh()
+    assert index.ids.tolist() == store.ids(collection)
+    np.testing.assert_array_equal(index.vectors(index.ids), store.vectors(collection, E)[1])
+    # As many went as came: what went must not stay.
+    gone = store.ids(collection)[:20]
+    fill(store, collection, 20, seed=2)
+    store.remove(gone)
+    index.refresh()
+    assert index.ids.tolist() == store.ids(collection)
 
 
 class IndexLife(RuleBasedStateMachine):

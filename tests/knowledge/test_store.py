@@ -249,6 +249,18 @@ def test_stop_words_count_only_where_there_is_nothing_else(store: Store, collect
     assert [i for i, _ in store.search([collection], "to be", 9)] == [one]
 
 
+def test_a_word_that_very_many_have_gives_way_to_rarer_ones(
+    store: Store, collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("knowledge.store.MOST_MATCHES", 10)
+    many = add(store, collection, [draft(f"paper boat number {one}") for one in range(30)])
+    rare, both = add(store, collection, [draft("a harbour"), draft("paper lantern boat")])
+    assert [i for i, _ in store.search([collection], "paper harbour", 9)] == [rare]
+    assert [i for i, _ in store.search([collection], "paper lantern", 9)] == [both]
+    assert {i for i, _ in store.search([collection], "paper boat", 99)} == {*many, both}  # all are common: both at once
+    assert len(store.search([collection], "paper", 99)) == 31
+
+
 def test_shared_words_are_as_the_snippet_writes_them(store: Store, collection: Collection) -> None:
     ids = add(store, collection, DRAFTS)
     assert store.shared_words(ids, "a lantern for the markets, lit") == {ids[0]: "lanterns", ids[1]: "lantern"}

@@ -14,7 +14,7 @@ from bot.ideation.brief import LONGEST, read_brief, read_technique
 from bot.ideation.lexical import content_words, overlap, shares_run
 from bot.ideation.parsing import Malformed, parse_critique, parse_idea, parse_outline, parse_reply
 from bot.ideation.selection import SAME_CLASS, distinct, diverse, quality
-from bot.ideation.techniques import OPERATIONS, assign
+from bot.ideation.techniques import MIX, OPERATIONS, assign
 from bot.ideation.types import Brief, Technique, Words
 from bot.ideation.worked import shown, worked_examples
 from bot.language.base import Message
@@ -228,7 +228,7 @@ class TestTechniques:
     def test_eight_sparks_get_eight_techniques_that_suit_them_where_possible(self) -> None:
         sparks = [hit(n, Band.FAR if n % 2 else Band.NEAR) for n in range(8)]
         chosen = assign(sparks, seed=3)
-        assert set(chosen) == set(Technique) and chosen == assign(sparks, seed=3)
+        assert set(chosen) == set(MIX) and chosen == assign(sparks, seed=3)
         suited = sum(spark.band in OPERATIONS[technique].suits for spark, technique in zip(sparks, chosen, strict=True))
         assert suited >= 6
 
