@@ -87,7 +87,7 @@ class Shelf:
         thread embeds it batch by batch and answers others in between.
         """
         library = self._library
-        embedder = _Borrowed(library)
+        embedder = Borrowed(library)
         collection = await self._tables.run(Store.collection, space, OWN)
         before = {source.id for source in await self._tables.run(Store.sources, collection)}
 
@@ -104,6 +104,11 @@ class Shelf:
             return await asyncio.to_thread(read)
         finally:
             await self._tables.run(sign)
+
+    async def sign(self, source: Source, person: str | None) -> None:
+        """Note who brought a source that was not put on the shelf here."""
+        if person is not None:
+            await self._tables.run(_contribute, source, person)
 
     async def save(self, space: str, person: str, post: Post) -> str | None:
         """Make a message a snippet of the space's own collection; its title, or None if its words are there already.
@@ -194,7 +199,7 @@ class Shelf:
         return await self._tables.run(forget)
 
 
-class _Borrowed:
+class Borrowed:
     """The library's embedder for another thread: it embeds on the library's thread, in turn with everything else."""
 
     def __init__(self, library: Library) -> None:

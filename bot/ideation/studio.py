@@ -11,6 +11,7 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,12 +26,15 @@ from bot.ideation.lexical import content_words
 from bot.ideation.library import Library, spaces_for
 from bot.ideation.parsing import Malformed, parse_critique, parse_outline
 from bot.ideation.rules import Rules
-from bot.ideation.shelf import Shelf
+from bot.ideation.shelf import OWN, Shelf
+from bot.ideation.sources import Sources
 from bot.ideation.types import Brief, Critique, Idea, Move, Technique
 from bot.language.base import Continuation, Message, Sampling, complete
 from knowledge.errors import BadInput
+from knowledge.fetching import Fetcher
 from knowledge.ingest import Event as IngestEvent
 from knowledge.ingest import Report, ingest
+from knowledge.sources.ledger import EVERY
 from knowledge.types import Distance, Filters, Hit
 
 T = TypeVar("T")
@@ -76,15 +80,25 @@ class Forgotten:
 class Studio:
     """Everything that can be asked of Kindling. Raises `KindlingError`s only.
 
-    `rules` are the house rules of servers and their channels; `shelf` is what people put into their space's library.
+    `rules` are the house rules of servers and their channels; `shelf` is what people put into their space's library,
+    `sources` what it has from the web.
     """
 
-    def __init__(self, library: Library, engine: Engine, writer: Writer) -> None:
+    def __init__(
+        self,
+        library: Library,
+        engine: Engine,
+        writer: Writer,
+        *,
+        fetcher: Fetcher | None = None,
+        every: timedelta = EVERY,
+    ) -> None:
         self._library = library
         self._engine = engine
         self._writer = writer
         self.rules = Rules(library)
         self.shelf = Shelf(library)
+        self.sources = Sources(library, self.shelf, fetcher or Fetcher(), every)
 
     def brainstorm(
         self,
@@ -360,7 +374,7 @@ class Studio:
         library = self._library
 
         def read() -> Report:
-            collection = library.store.collection(space, "own")
+            collection = library.store.collection(space, OWN)
             report = ingest(library.store, library.embedder, collection, paths, progress)
             library.indexes.of(collection)  # caught up now, not in the next person's search
             return report
