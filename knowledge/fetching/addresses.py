@@ -75,7 +75,7 @@ def joined(base: str, reference: str) -> str | None:
     """What `reference`, found at `base`, leads to; None when that is no address on the web."""
     try:
         whole = urljoin(base, reference.strip())
-        return whole if is_web_address(whole) and urlsplit(whole).hostname else None
+        return whole if reference.strip() and is_web_address(whole) and urlsplit(whole).hostname else None
     except ValueError:
         return None
 

@@ -181,7 +181,10 @@ class Fetcher:
                     preload_content=False,
                     timeout=min(self.limits.step_seconds, deadline.left()),
                 )
-                yield response
+                try:
+                    yield response
+                finally:
+                    response.close()
             except (wrong.HTTPError, OSError, ValueError) as error:
                 deadline.check()
                 raise FetchError(_said(error)) from error

@@ -70,8 +70,9 @@ NOTHING = Kept()
 class _Plan:
     """What is to be done with one entry.
 
-    own: its snippets by content hash, from before. fresh: drafts that the collection lacks. vectors: theirs, a row each.
-    first: the snippet that it joins. accepted: places in `fresh` of what is added.
+    own: its snippets by content hash, from before. fresh: drafts that the collection lacks. vectors:
+    theirs, a row each. known: whether it was met before. first: the snippet that it joins. accepted: places in `fresh`
+    of what is added.
     """
 
     entry: Entry
