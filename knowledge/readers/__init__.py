@@ -35,7 +35,7 @@ from knowledge.readers.fields import field_of
 from knowledge.readers.json_lines import JsonLinesReader
 from knowledge.readers.json_records import JsonReader
 from knowledge.readers.markdown import MarkdownReader
-from knowledge.readers.markup import root_name
+from knowledge.readers.markup import declared_encoding, root_name
 from knowledge.readers.opml import OpmlReader
 from knowledge.readers.pdf import PdfReader
 from knowledge.readers.text import TextReader
@@ -126,7 +126,7 @@ def reader_for(stream: BinaryIO, name: str, media_type: str = "") -> Reader:
         return _EPUB
     if told is not None and told not in (_TEXT, _PAGE, _FEED, _OPML, _JSON):
         return told
-    beginning = head.decode(encoding_of(stream), "replace").replace("\r\n", "\n")
+    beginning = head.decode(declared_encoding(head) or encoding_of(stream), "replace").replace("\r\n", "\n")
     if told is _JSON:
         return _JSON if "\n" not in beginning.strip() or _is_one_value(beginning) else _JSON_LINES
     root = root_name(beginning)

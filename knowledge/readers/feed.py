@@ -72,7 +72,11 @@ def read_feed(stream: BinaryIO, address: str = "") -> Feed:
     text = markup_text(stream, FEED_BYTES, "a feed")
     if root_name(text[:65_536]) not in ROOTS:
         raise ReadError("is no feed: it is neither RSS nor Atom")
-    source = etree.tostring(xml_tree(text), encoding="utf-8", xml_declaration=True)
+    root = xml_tree(text)
+    beyond = list(root.iter("{*}item", "{*}entry"))[ENTRIES:]
+    for element in beyond:
+        element.getparent().remove(element)
+    source = etree.tostring(root, encoding="utf-8", xml_declaration=True)
     try:
         parsed = feedparser.parse(
             io.BytesIO(source),
@@ -85,7 +89,8 @@ def read_feed(stream: BinaryIO, address: str = "") -> Feed:
     about = parsed.feed
     link = _link(about, address)
     found = parsed.entries[:ENTRIES]
-    shared = Counter(_link(entry, address) for entry in found)
+    # How many different entries have one link: some feeds give all of them that of the site. Repetitions do not count.
+    shared = Counter(link for link, _ in {(_link(entry, address), _said(entry)) for entry in found})
     entries: dict[str, Entry] = {}
     for entry in found:
         own = _link(entry, address)
@@ -97,7 +102,7 @@ def read_feed(stream: BinaryIO, address: str = "") -> Feed:
     if not entries and not parsed.version and not found:
         raise ReadError("is no feed: it holds no entries that Kindling could find")
     title = shorten(text_of(str(about.get("title", ""))), TITLE_CHARACTERS)
-    return Feed(title, link, tuple(entries.values()), max(0, len(parsed.entries) - ENTRIES))
+    return Feed(title, link, tuple(entries.values()), len(beyond))
 
 
 def _drafts(entry: Any, address: str | None, feed: Any) -> Iterator[Draft]:
@@ -120,6 +125,10 @@ def _content(entry: Any) -> str:
     said = [str(part.get("value") or "") for part in entry.get("content", [])[:5]]
     said.append(str(entry.get("summary") or ""))
     return max(said, key=len)[:ENTRY_CHARACTERS]
+
+
+def _said(entry: Any) -> str:
+    return f"{entry.get('title')}\0{_content(entry)}"
 
 
 def _link(part: Any, base: str) -> str | None:

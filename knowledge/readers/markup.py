@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from knowledge.errors import ReadError
 from knowledge.readers.blocks import Block
-from knowledge.readers.decoding import SNIFF_BYTES, clean, encoding_of
+from knowledge.readers.decoding import clean, encoding_of
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -68,23 +68,23 @@ def markup_text(stream: BinaryIO, limit: int, what: str) -> str:
     if len(data) > limit:
         raise ReadError(f"is larger than {limit // 2**20} MB, too large for {what}")
     stream.seek(0)
-    text = data.decode(_encoding(data[:SNIFF_BYTES], stream), "replace")
+    text = data.decode(declared_encoding(data) or encoding_of(stream), "replace")
     return _ILLEGAL.sub("", text.removeprefix("\ufeff"))
 
 
-def _encoding(head: bytes, stream: BinaryIO) -> str:
-    """The encoding that the document declares, if it is one of text and of no wide marks; else what its bytes say."""
-    if not head.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and (
-        match := _DECLARED.search(head[:_DECLARED_WITHIN])
-    ):
-        name = (match[1] or match[2]).decode("ascii")
-        # That it could be read means that it is no UTF-16 or UTF-32, whatever it says.
-        if _SAFE_ENCODINGS.fullmatch(name) and not re.match(r"utf-?_?(?:16|32)", name, re.IGNORECASE):
-            try:
-                return codecs.lookup(name).name
-            except LookupError:
-                pass
-    return encoding_of(stream)
+def declared_encoding(head: bytes) -> str | None:
+    """The encoding that a document in XML or HTML declares at its beginning, if it is one to trust."""
+    if head.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return None  # the mark says more
+    match = _DECLARED.search(head[:_DECLARED_WITHIN])
+    name = (match[1] or match[2]).decode("ascii") if match else ""
+    # That its declaration could be read means that it is no UTF-16 or UTF-32, whatever it says.
+    if not _SAFE_ENCODINGS.fullmatch(name) or re.match(r"utf-?_?(?:16|32)", name, re.IGNORECASE):
+        return None
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        return None
 
 
 def root_name(beginning: str) -> str | None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 PAGE_BYTES = 4 * 2**20
+PAGE_TAGS = 60_000  # trafilatura takes time and memory with them: some four seconds for so many
 THOROUGH_CHARACTERS = 400_000  # longer pages are read the quick way
 _FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml"})
 _HEAD_CHARACTERS = 500_000
@@ -38,11 +39,14 @@ class WebPageReader:
 
     def read(self, stream: BinaryIO, name: str) -> Iterator[Draft | Refusal]:
         text = markup_text(stream, PAGE_BYTES, "a web page")
+        if text.count("<") > PAGE_TAGS:
+            raise ReadError(f"holds more than {PAGE_TAGS:,} tags: save what matters of it as text")
         base = name if is_web_address(name) else ""
         found = _extracted(text, base)
         if found is None or len(found.body) == 0:
             raise ReadError("holds no main text: it may be a list of links, or need a browser to show itself")
-        address = address_of(_address(found.url, base))
+        said = {relation: href for relation, _, href in _links(text) if relation in ("canonical", "license")}
+        address = address_of(_address(said.get("canonical") or found.url, base))
         about = Draft(
             title=shorten(found.title or "", TITLE_CHARACTERS),
             text="",
@@ -50,20 +54,23 @@ class WebPageReader:
             date=iso_date(found.date or ""),
             author=shorten(found.author or "", AUTHOR_CHARACTERS) or None,
             address=address,
-            licence=shorten(found.license or _licence(text), LICENCE_CHARACTERS) or None,
+            licence=shorten(found.license or said.get("license", ""), LICENCE_CHARACTERS) or None,
         )
         yield from drafts_of_article(about, under_titles(_pieces(found.body)))
 
 
 def feed_of(text: str, base: str) -> str | None:
     """The address of the feed that a page says it has; the first, if it names several."""
+    feeds = (href for relation, kind, href in _links(text) if relation == "alternate" and kind in _FEED_TYPES)
+    return next((joined(base, href) for href in feeds), None)
+
+
+def _links(text: str) -> Iterator[tuple[str, str, str]]:
+    """What the page's head links to: relation and type in lower case, and address as it stands there."""
     root = html_tree(text[:_HEAD_CHARACTERS])
-    if root is None:
-        return None
-    for link in root.iter("link"):
-        if "alternate" in (link.get("rel") or "").lower() and (link.get("type") or "").lower() in _FEED_TYPES:
-            return joined(base, link.get("href") or "")
-    return None
+    for link in root.iter("link") if root is not None else ():
+        relation, kind, href = (link.get(name) or "" for name in ("rel", "type", "href"))
+        yield relation.strip().lower(), kind.strip().lower(), href
 
 
 def _extracted(text: str, base: str) -> Any:
@@ -98,13 +105,6 @@ def _address(canonical: str | None, base: str) -> str:
     if whole and (not base or same_site(whole, base)):
         return whole
     return base
-
-
-def _licence(text: str) -> str:
-    """The licence that the page's head links to; trafilatura looks at the links in its text."""
-    root = html_tree(text[:_HEAD_CHARACTERS])
-    links = root.iter("link") if root is not None else ()
-    return next((link.get("href") or "" for link in links if (link.get("rel") or "").lower() == "license"), "")
 
 
 def _pieces(body: _Element) -> Iterator[Piece]:
