@@ -136,6 +136,7 @@ def ingest_report(report: Report) -> RenderableType:
     counts = f"{report.read} read, {report.added} added, {report.unchanged} unchanged, {report.removed} removed"
     files = f"{len(report.files)} file{'' if len(report.files) == 1 else 's'}"
     line = f"{files}: {counts}, {len(report.refused)} refused"
+    line += f"; {len(report.listed)} feeds to follow" if report.listed else ""
     parts: list[RenderableType] = [
         Text(line + (f"; {report.skipped} other files passed over" if report.skipped else ""))
     ]

@@ -29,7 +29,6 @@ from bot.language.base import Message
 from bot.services import Progress as Watch
 from bot.services import Services
 from knowledge.errors import BadInput, KindlingError, sentence
-from knowledge.fetching.addresses import is_web_address
 from knowledge.ingest import BatchStored, FileStarted, Report
 from knowledge.ingest import Event as IngestEvent
 from knowledge.types import Hit
@@ -267,8 +266,8 @@ async def bring(services: Services, console: Console, given: Sequence[str]) -> b
     Returns whether anything could be read. What lists feeds has each of them followed, and fetched now.
     """
     sources = services.studio.sources
-    addresses = [one for one in given if is_web_address(one)]
-    paths = [Path(one).expanduser() for one in given if not is_web_address(one)]
+    addresses = [one for one in given if "://" in one]
+    paths = [Path(one).expanduser() for one in given if "://" not in one]
     read = False
     if paths:
         report = await _ingested(services, console, paths)
@@ -281,7 +280,7 @@ async def bring(services: Services, console: Console, given: Sequence[str]) -> b
             with console.status(f"fetching {quoted(address)}"):
                 fetches = await sources.add(SPACE, None, address)
         except BadInput as error:
-            console.print(Text(sentence(error), style="red"))
+            console.print(Text(f"{error}.", style="red"))  # it begins with the address, as it stands
             continue
         read = True
         for fetch in fetches:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -28,6 +29,7 @@ PAGE_TAGS = 60_000  # trafilatura takes time and memory with them: some four sec
 THOROUGH_CHARACTERS = 400_000  # longer pages are read the quick way
 _FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml"})
 _HEAD_CHARACTERS = 500_000
+_ONE_AT_A_TIME = threading.Lock()  # what is logged and warned of is one setting for all threads
 _RENDERED = re.compile(r"h([1-6])")
 
 
@@ -42,7 +44,8 @@ class WebPageReader:
         if text.count("<") > PAGE_TAGS:
             raise ReadError(f"holds more than {PAGE_TAGS:,} tags: save what matters of it as text")
         base = name if is_web_address(name) else ""
-        found = _extracted(text, base)
+        with _ONE_AT_A_TIME:
+            found = _extracted(text, base)
         if found is None or len(found.body) == 0:
             raise ReadError("holds no main text: it may be a list of links, or need a browser to show itself")
         said = {relation: href for relation, _, href in _links(text) if relation in ("canonical", "license")}
@@ -75,14 +78,14 @@ def _links(text: str) -> Iterator[tuple[str, str, str]]:
 
 def _extracted(text: str, base: str) -> Any:
     """What trafilatura finds; None when that is nothing. On damaged pages it may raise anything, and that is told."""
-    import trafilatura
-
     quiet = logging.getLogger("trafilatura"), logging.getLogger("htmldate"), logging.getLogger("courlan")
     levels = [log.level for log in quiet]
     for log in quiet:
         log.setLevel(logging.CRITICAL + 1)
     try:
         with warnings.catch_warnings(action="ignore"):
+            import trafilatura  # which warns of a package that Kindling has no use for
+
             return trafilatura.bare_extraction(
                 text,
                 url=base or None,
