@@ -220,20 +220,59 @@ def trends(
 
 @app.command()
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders: text, Markdown, CSV, JSON Lines, PDF.")],
+    given: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files, folders, addresses: text, Markdown, CSV, JSON, PDF, EPUB, HTML; RSS, Atom, OPML to follow.",
+            metavar="PATH_OR_ADDRESS...",
+        ),
+    ],
 ) -> None:
-    """Add files and folders to your library."""
+    """Add files, folders and pages to your library, and follow feeds."""
 
     async def read(services: Services, console: Console) -> None:
-        from bot import printed
-        from bot.terminal import ingested
+        from bot.terminal import bring
 
-        report = await ingested(services, console, paths)
-        console.print(printed.ingest_report(report))
-        if not report.read:
+        if not await bring(services, console, given):
             raise ReadError("Nothing could be read.")
 
     _with_services(read)
+
+
+@app.command()
+def refresh() -> None:
+    """Fetch the feeds that you follow, now."""
+
+    async def fetch(services: Services, console: Console) -> None:
+        from bot.terminal import refreshed
+
+        if not await refreshed(services, console, everything=True):
+            raise BadInput("No feed is followed yet: kindling ingest ADDRESS follows one.")
+
+    _with_services(fetch)
+
+
+@app.command()
+def sources(
+    remove: Annotated[int | None, typer.Option(help="Remove the source of this number, with its snippets.")] = None,
+) -> None:
+    """What your library holds, and how the feeds that you follow are doing."""
+
+    async def show(services: Services, console: Console) -> None:
+        from datetime import UTC, datetime
+
+        from bot import printed
+        from bot.ideation.prompts import quoted
+
+        studio = services.studio
+        if remove is not None:
+            gone = await studio.shelf.remove("terminal", remove)
+            console.print(f"Removed {quoted(gone.source.title)} with {gone.snippets} snippets.", markup=False)
+            return
+        shelved, health = await studio.shelf.sources("terminal"), await studio.sources.health("terminal")
+        console.print(printed.sources(shelved, health, datetime.now(UTC)))
+
+    _with_services(show)
 
 
 @app.command()

@@ -7,6 +7,7 @@ stands around it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -18,9 +19,12 @@ from bot.ideation.choices import Learned
 from bot.ideation.events import Finished
 from bot.ideation.journal import Entry
 from bot.ideation.prompts import quoted
+from bot.ideation.shelf import Shelved
+from bot.ideation.sources import Fetch
 from bot.ideation.studio import Replay
 from bot.ideation.types import Critique, Idea, Move
 from knowledge.ingest import Report
+from knowledge.sources.ledger import Health
 from knowledge.trends import Direction, Outlook, Trend
 from knowledge.types import Hit
 
@@ -135,6 +139,7 @@ def ingest_report(report: Report) -> RenderableType:
     counts = f"{report.read} read, {report.added} added, {report.unchanged} unchanged, {report.removed} removed"
     files = f"{len(report.files)} file{'' if len(report.files) == 1 else 's'}"
     line = f"{files}: {counts}, {len(report.refused)} refused"
+    line += f"; {len(report.listed)} feeds to follow" if report.listed else ""
     parts: list[RenderableType] = [
         Text(line + (f"; {report.skipped} other files passed over" if report.skipped else ""))
     ]
@@ -143,6 +148,53 @@ def ingest_report(report: Report) -> RenderableType:
     if len(report.refused) > len(shown):
         parts.append(Text(f"  and {len(report.refused) - len(shown)} more", style="yellow"))
     return Group(*parts)
+
+
+def fetch(one: Fetch) -> RenderableType:
+    """What became of one address."""
+    line = Text(quoted(one.source.title), style="bold").append(f"  {quoted(one.address)}", style="dim")
+    if one.error:
+        return Group(line, indented(Text(f"failed: it {quoted(one.error)}", style="yellow")))
+    kept = one.kept
+    counts = f"{kept.added} added, {kept.joined} said before, {kept.unchanged} unchanged, {kept.removed} removed"
+    parts: list[RenderableType] = [line, indented(Text(counts if one.changed else "nothing new"))]
+    parts += [indented(Text(f"refused  {quoted(refused)}", style="yellow")) for refused in one.refused[:MOST_REFUSALS]]
+    if one.follows:
+        parts.append(indented(Text(f"has a feed: kindling ingest {quoted(one.follows)}", style="dim")))
+    return Group(*parts)
+
+
+def sources(shelved: Sequence[Shelved], health: Sequence[Health], now: datetime) -> RenderableType:
+    """What a library holds, newest first, and how what comes from the web is doing."""
+    if not shelved:
+        return Text("Nothing was added yet: kindling ingest takes files, folders and addresses.", style="dim")
+    states = {one.source.id: one for one in health}
+    table = Table("number", "source", "snippets", "fetched", "new", "state", box=None, pad_edge=False)
+    for one in shelved:
+        state = states.get(one.source.id)
+        name = Text(quoted(one.source.title))
+        if state is None:
+            table.add_row(str(one.source.id), name, f"{one.snippets:,}", "", "", Text(one.source.kind, style="dim"))
+            continue
+        name.append(f"  {quoted(one.source.address)}", style="dim")
+        fetched = _ago(state.fetched_at, now) if state.fetched_at else "never"
+        new = f"{state.added}" + (f", {state.joined} said before" if state.joined else "")
+        how = Text("well" if state.fetched_at else "waits to be fetched", style="green")
+        if state.failures:
+            again = f"next try {_ago(state.due_at, now)}" if state.due_at else "not tried again"
+            how = Text(f"failed {state.failures}x: it {quoted(state.error or '')}; {again}", style="yellow")
+        table.add_row(str(one.source.id), name, f"{one.snippets:,}", fetched, new, how)
+    return table
+
+
+def _ago(moment: str, now: datetime) -> str:
+    """A moment as people say it: "3 h ago", "in 20 min"."""
+    seconds = (datetime.fromisoformat(moment) - now).total_seconds()
+    size, unit = next(
+        ((size, unit) for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")) if abs(seconds) >= size), (1, "s")
+    )
+    told = f"{abs(round(seconds / size))} {unit}"
+    return f"in {told}" if seconds > 0 else f"{told} ago"
 
 
 def critique(one: Critique) -> RenderableType:

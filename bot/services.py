@@ -12,6 +12,7 @@ import gc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.ideation.candidates import Writer
 from bot.ideation.engine import Engine
@@ -25,6 +26,7 @@ from bot.settings import Settings
 from bot.worker import Worker
 from knowledge.embedder import Embedder
 from knowledge.errors import KindlingError
+from knowledge.fetching import Allowed, Fetcher
 
 Progress = Callable[[str, float], None]
 EMBEDDED = "embedded"
@@ -62,6 +64,7 @@ async def open_services(
     model: LanguageModel | None = None,
 ) -> AsyncIterator[Services]:
     """Open the library and wire the studio. Raises `KindlingError`; what was opened is closed on the way out."""
+    fetcher = Fetcher(Allowed(settings.fetch_allow.split(",")))
     language_model = model or make_model(settings, progress)
     worker = Worker("library")
     try:
@@ -75,9 +78,11 @@ async def open_services(
     engine = Engine(
         library, writer, ratio=settings.candidates, rounds=settings.rounds, temperature=settings.temperature
     )
+    studio = Studio(library, engine, writer, fetcher=fetcher, every=timedelta(minutes=settings.refresh or 60))
     try:
-        yield Services(settings, library, Studio(library, engine, writer), language_model)
+        yield Services(settings, library, studio, language_model)
     finally:
+        await studio.sources.close()
         await language_model.close()
         await library.close()
 

@@ -59,6 +59,12 @@ class Settings(BaseSettings):
     queue: int = Field(250, ge=1, description="Requests that may wait before people are asked to come back later.")
     each_person: int = Field(2, ge=1, description="Requests that one person may have waiting or at work.")
     each_server: int = Field(200, ge=1, description="Requests that one server may have waiting or at work.")
+    refresh: int = Field(60, ge=0, description="Minutes between two looks at a feed; 0: only when asked to.")
+    fetch_allow: str = Field(
+        "",
+        description="Hosts and networks that pages may come from though they are not public, for an intranet: "
+        "wiki.example,10.1.0.0/16.",
+    )
     discord_api: str | None = Field(None, description="API base of a Discord-compatible server.")
     discord_gateway: str | None = Field(None, description="Gateway address of a Discord-compatible server.")
     discord_compression: bool = Field(True, description="Whether that server's gateway compresses what it sends.")

@@ -55,7 +55,7 @@ Type a brief, such as: a poster for a night market. Then:
   taste               what your choices say; taste off, on, forget
   inspire [TOPIC]     sparks only, no model
   search WORDS        the snippets nearest to some words
-  ingest PATH         add a file or folder to your library
+  ingest PATH         add a file or folder to your library; or an address: a page, or a feed to follow
   talk TEXT           talk it over
   help, quit"""
 
@@ -167,9 +167,7 @@ class TerminalStudio:
             case "search", _ if rest:
                 self._console.print(printed.sparks(await self._studio.search(SPACE, rest), "Found"))
             case "ingest", _ if rest:
-                self._console.print(
-                    printed.ingest_report(await ingested(self._services, self._console, [Path(rest).expanduser()]))
-                )
+                await bring(self._services, self._console, [rest])
             case "talk", _ if rest:
                 await self._chat(rest)
             case _:
@@ -294,7 +292,46 @@ class TerminalStudio:
         self._console.print(printed.idea(len(self._ideas), idea))
 
 
-async def ingested(services: Services, console: Console, paths: Sequence[Path]) -> Report:
+async def bring(services: Services, console: Console, given: Sequence[str]) -> bool:
+    """Take files, folders and addresses into the terminal's library, and print what became of each.
+
+    Returns whether anything could be read. What lists feeds has each of them followed, and fetched now.
+    """
+    sources = services.studio.sources
+    addresses = [one for one in given if "://" in one]
+    paths = [Path(one).expanduser() for one in given if "://" not in one]
+    read = False
+    if paths:
+        report = await _ingested(services, console, paths)
+        console.print(printed.ingest_report(report))
+        if report.listed:
+            await sources.follow(SPACE, None, report.listed)
+        read = bool(report.read or report.listed)
+    for address in addresses:
+        try:
+            with console.status(f"fetching {quoted(address)}"):
+                fetches = await sources.add(SPACE, None, address)
+        except BadInput as error:
+            console.print(Text(f"{error}.", style="red"))  # it begins with the address, as it stands
+            continue
+        read = True
+        for fetch in fetches:
+            if not fetch.waiting:
+                console.print(printed.fetch(fetch))
+    await refreshed(services, console)
+    return read
+
+
+async def refreshed(services: Services, console: Console, *, everything: bool = False) -> int:
+    """Fetch the terminal's feeds that are due, or all, and print what became of each. Returns how many there were."""
+    with console.status("fetching feeds"):
+        fetches = await services.studio.sources.refresh(
+            SPACE, everything=everything, progress=lambda one: console.print(printed.fetch(one))
+        )
+    return len(fetches)
+
+
+async def _ingested(services: Services, console: Console, paths: Sequence[Path]) -> Report:
     """Ingest files and folders into the terminal's library, telling what is being read and how far it is."""
     with console.status("reading") as status:
 

@@ -8,6 +8,8 @@
     │   │   ├── StoreBusy            another process holds it for too long
     │   │   └── StoreFull            no room left on the disk
     │   ├── ReadError                a file or page cannot be read; names it, and the line where known
+    │   ├── FetchError               an address cannot be fetched now
+    │   │   └── FetchRefused         nor ever: Kindling's own rules, or the site's, are against it
     │   └── EmbedderError            the embedder is missing, damaged or cannot be loaded
     ├── LanguageError                (bot/language/errors.py) the language model: missing, too large, unreachable, late
     └── IdeationError                (bot/ideation/errors.py) no idea could be made, or none by that name
@@ -54,6 +56,23 @@ class StoreFull(StoreError):
 
 class ReadError(KnowledgeError):
     """A file or page cannot be read."""
+
+
+class FetchError(KnowledgeError):
+    """An address cannot be fetched. The message says why without repeating the address.
+
+    retry_after: seconds after which the server asks to be asked again, if it said so. gone: whether it says that there
+    will never be anything again.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, gone: bool = False) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.gone = gone
+
+
+class FetchRefused(FetchError):
+    """An address is not fetched, by Kindling's own rules or the site's: asking again changes nothing."""
 
 
 class EmbedderError(KnowledgeError):

@@ -26,7 +26,7 @@ from knowledge.documents import Document, Skipped, Unreadable, find_documents, r
 from knowledge.embedder import Embedder
 from knowledge.embedding import add_drafts
 from knowledge.errors import ReadError
-from knowledge.readers import Refusal
+from knowledge.readers import Listed, Refusal
 from knowledge.rows import content_hash
 from knowledge.store import Store
 from knowledge.types import Collection, Draft, Source
@@ -57,7 +57,7 @@ class FileReport:
 
     read: snippets found in it; added and unchanged: those that the collection lacked and held; removed: those that it
     had from this file before and that vanished from it; refused: what could not be read; complete: whether it was read
-    to its end.
+    to its end; listed: the feeds it names, which are for whoever asked to follow.
     """
 
     name: str
@@ -67,6 +67,7 @@ class FileReport:
     removed: int = 0
     refused: tuple[Refused, ...] = ()
     complete: bool = False
+    listed: tuple[Listed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,11 @@ class Report:
     def refused(self) -> tuple[Refused, ...]:
         """Everything that could not be read."""
         return tuple(refused for file in self.files for refused in file.refused)
+
+    @property
+    def listed(self) -> tuple[Listed, ...]:
+        """The feeds that the files name, each once."""
+        return tuple({one.address: one for file in self.files for one in file.listed}.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,17 +195,21 @@ class _Run:
 
     def _read(self, document: Document) -> FileReport:
         refused: list[Refused] = []
+        listed: list[Listed] = []
         read = added = 0
         with closing(_items(document)) as items:
             while batch := list(islice(items, BATCH)):
                 refused += (item for item in batch if isinstance(item, Refused))
+                listed += (item for item in batch if isinstance(item, Listed))
                 if drafts := [item for item in batch if isinstance(item, Draft)]:
                     read += len(drafts)
                     added += self._keep(document, drafts)
         complete = all(refusal.where for refusal in refused)
         if complete and read:
             self._read_to_end.append((len(self.files), self._source(document)))
-        return FileReport(document.name, read, added, read - added, refused=tuple(refused), complete=complete)
+        return FileReport(
+            document.name, read, added, read - added, refused=tuple(refused), complete=complete, listed=tuple(listed)
+        )
 
     def _keep(self, document: Document, drafts: list[Draft]) -> int:
         self._met.update(map(content_hash, drafts))
@@ -218,7 +228,7 @@ class _Run:
         return found
 
 
-def _items(document: Document) -> Generator[Draft | Refused, None, None]:
+def _items(document: Document) -> Generator[Draft | Refused | Listed, None, None]:
     """What the document holds, addressed, and what could not be read of it; never raises for what is wrong with it."""
     name = document.name
     try:
@@ -226,6 +236,8 @@ def _items(document: Document) -> Generator[Draft | Refused, None, None]:
             for item in readers.read(stream, name):
                 if isinstance(item, Refusal):
                     yield Refused(name, item.where, item.why)
+                elif isinstance(item, Listed):
+                    yield item
                 else:
                     yield replace(item, address=item.address or name)
     except ReadError as error:

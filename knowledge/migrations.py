@@ -142,3 +142,50 @@ def m002_full_text(db: Database) -> None:
 def m003_source_digests(db: Database) -> None:
     """What of a source was last taken in whole, so that the same need not be read again."""
     db.execute("ALTER TABLE sources ADD COLUMN digest TEXT")
+
+
+@knowledge()
+def m004_sources_on_the_web(db: Database) -> None:
+    """What lives at an address: how its fetches went, and the entries it has brought."""
+    for statement in (
+        """
+        CREATE TABLE fetches (                    -- times are ISO 8601, UTC, to the second
+            source_id INTEGER PRIMARY KEY REFERENCES sources (id) ON DELETE CASCADE,
+            etag TEXT,
+            last_modified TEXT,
+            tried_at TEXT,
+            fetched_at TEXT,                      -- the last time it could be had, changed or not
+            due_at TEXT,                          -- NULL: not again by itself
+            added INTEGER NOT NULL DEFAULT 0,     -- snippets, by the last fetch that found it changed
+            failures INTEGER NOT NULL DEFAULT 0,  -- in a row
+            error TEXT
+        )
+        """,
+        "CREATE INDEX fetches_by_due ON fetches (due_at)",
+        """
+        CREATE TABLE entries (
+            id INTEGER PRIMARY KEY,
+            source_id INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
+            key TEXT NOT NULL,                    -- of its canonical address, or the id that its feed gives it
+            digest TEXT NOT NULL,                 -- of all it says
+            first INTEGER REFERENCES snippets (id) ON DELETE CASCADE,  -- that says the same; then it has none itself
+            UNIQUE (source_id, key)
+        )
+        """,
+        "CREATE INDEX entries_by_key ON entries (key)",
+        "CREATE INDEX entries_by_first ON entries (first)",
+        """
+        CREATE TABLE entry_snippets (
+            snippet_id INTEGER PRIMARY KEY REFERENCES snippets (id) ON DELETE CASCADE,
+            entry_id INTEGER NOT NULL REFERENCES entries (id) ON DELETE CASCADE
+        )
+        """,
+        "CREATE INDEX entry_snippets_by_entry ON entry_snippets (entry_id)",
+        # An entry goes when the one it had joined goes. It is then wanted again, so its feed must be read again whole.
+        """
+        CREATE TRIGGER entries_after_delete AFTER DELETE ON entries BEGIN
+            UPDATE fetches SET etag = NULL, last_modified = NULL WHERE source_id = old.source_id;
+        END
+        """,
+    ):
+        db.execute(statement)

@@ -25,10 +25,10 @@ from bot.cogs.switching import begin_backfill
 from bot.ideation.prompts import quoted
 from bot.ui.cards import note, sparks_page
 from bot.ui.layout import page
-from bot.ui.lists import library_page, report_text
+from bot.ui.lists import fetches_text, library_page, report_text
 from bot.ui.marks import cut, plain
 from knowledge.errors import BadInput, KindlingError
-from knowledge.readers import SUFFIXES
+from knowledge.readers import FORMATS, SUFFIXES
 
 if TYPE_CHECKING:
     from bot.client import Kindling
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 8 * 2**20  # of one file: embedding more would take longer than anyone waits
-NO_FETCHING = (
-    "I don't fetch pages: links come with feeds. Save the page, or copy what matters into a text file, and attach that."
-)
 CONTEXTS = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=False)
 _UNSAFE = re.compile(r"[^\w.()+ -]")
 
@@ -103,7 +100,8 @@ class LibraryCog(commands.Cog, name="Library"):
 
     @library.command()
     @app_commands.describe(
-        file="Text, Markdown, CSV, JSON Lines or PDF, up to 8 MB", address="A page's address (not fetched yet)"
+        file="Text, Markdown, CSV, JSON, PDF, EPUB, HTML or OPML, up to 8 MB",
+        address="A page, a PDF, a feed to follow, or a list of feeds",
     )
     async def add(
         self,
@@ -111,27 +109,34 @@ class LibraryCog(commands.Cog, name="Library"):
         file: discord.Attachment | None = None,
         address: app_commands.Range[str, 1, 500] | None = None,
     ) -> None:
-        """Add a file to the library here; the same file again updates what it brought."""
-        if file is None:
-            raise BadInput(NO_FETCHING if address else "Attach a file: text, Markdown, CSV, JSON Lines or PDF.")
+        """Add a file or a page to the library here, or follow a feed; the same again updates what it brought."""
+        if (file is None) == (address is None):
+            raise BadInput(f"Attach a file ({FORMATS}) or give the address of a page or a feed: one of the two.")
         await interaction.response.defer(thinking=True)
         studio = await self.bot.studio()
         await require_adding(studio, interaction)
+        if file is None:
+            space, person = space_of(interaction.guild_id, interaction.user), person_of(interaction.user)
+            text = fetches_text(await studio.sources.add(space, person, address or ""))
+            await interaction.edit_original_response(view=page(text), allowed_mentions=NOBODY)
+            return
         if file.size > MOST_BYTES:
             raise BadInput(f"{cut(file.filename, 80)} has {file.size / 2**20:.0f} MB: 8 MB is the most. Divide it.")
         space = space_of(interaction.guild_id, interaction.user)
         name = _file_name(file.filename)
         if Path(name).suffix.lower() not in SUFFIXES:
-            raise BadInput(f"I don't read {cut(name, 80)}: bring text, Markdown, CSV, JSON Lines or PDF.")
+            raise BadInput(f"I don't read {cut(name, 80)}: bring {FORMATS}.")
         async with self._one_file:
             folder = self.bot.settings.data_dir / "incoming" / re.sub(r"\W", "-", space)
             try:
                 await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
                 await _save(file, folder / name)
                 report = await studio.shelf.add(space, person_of(interaction.user), [folder / name])
+                followed = await studio.sources.follow(space, person_of(interaction.user), report.listed)
             finally:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        await interaction.edit_original_response(view=page(report_text(report)), allowed_mentions=NOBODY)
+        text = "\n".join([report_text(report), *([fetches_text(followed)] if report.listed else [])])
+        await interaction.edit_original_response(view=page(text), allowed_mentions=NOBODY)
 
     @library.command()
     @app_commands.describe(words="What you are looking for")
@@ -145,18 +150,19 @@ class LibraryCog(commands.Cog, name="Library"):
 
     @library.command(name="list")
     async def list_sources(self, interaction: discord.Interaction) -> None:
-        """What was added here, newest first."""
+        """What was added here, newest first, and how the feeds are doing."""
         await interaction.response.defer(thinking=True)
         studio = await self.bot.studio()
         where = await seen(studio, interaction, place_asked(interaction))
         own, starter = await studio.shelf.sizes(where.space, where.filters)
-        view = library_page(await studio.shelf.sources(where.space, where.filters), own, starter)
+        shelved = await studio.shelf.sources(where.space, where.filters)
+        view = library_page(shelved, own, starter, await studio.sources.health(where.space))
         await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)
 
     @library.command()
     @app_commands.describe(source="What to remove, with all its snippets")
     async def remove(self, interaction: discord.Interaction, source: app_commands.Range[str, 1, 100]) -> None:
-        """Remove a file, a saved message or what was kept of a channel from the library here."""
+        """Remove a file, a page, a feed, a saved message or what was kept of a channel from the library here."""
         await interaction.response.defer(thinking=True, ephemeral=True)
         studio = await self.bot.studio()
         await require_adding(studio, interaction)

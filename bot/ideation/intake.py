@@ -59,7 +59,7 @@ class Intake:
 
     def _turns(self, lent: Embedder, lender: Worker) -> Embedder:
         if self._make_embedder is None:
-            return _Borrowed(lent, lender)
+            return Borrowed(lent, lender)
         with self._lock:
             if self._embedder is None:
                 self._embedder = self._make_embedder()
@@ -81,7 +81,7 @@ class _InTurns:
             return self._embedder.embed(texts, progress)
 
 
-class _Borrowed:
+class Borrowed:
     """The library's embedder for another thread: it embeds on the library's thread, in turn with everything else."""
 
     def __init__(self, embedder: Embedder, worker: Worker) -> None:

@@ -82,6 +82,11 @@ class Shelf:
         finally:
             await self._tables.run(sign)
 
+    async def sign(self, source: Source, person: str | None) -> None:
+        """Note who brought a source that was not put on the shelf here."""
+        if person is not None:
+            await self._tables.run(_contribute, source, person)
+
     async def save(self, space: str, person: str, post: Post) -> str | None:
         """Make a message a snippet of the space's own collection; its title, or None if its words are there already.
 

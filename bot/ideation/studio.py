@@ -11,6 +11,7 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,14 +29,17 @@ from bot.ideation.library import Library, spaces_for
 from bot.ideation.parsing import Malformed, parse_critique, parse_outline
 from bot.ideation.rules import Rules
 from bot.ideation.shelf import Shelf
+from bot.ideation.sources import Sources
 from bot.ideation.trending import Trending
 from bot.ideation.types import Brief, Critique, Idea, Move, Technique
 from bot.ideation.walls import Walls
 from bot.language.base import Continuation, Message, Sampling, complete
 from knowledge.embedder import Embedder
 from knowledge.errors import BadInput
+from knowledge.fetching import Fetcher
 from knowledge.ingest import Event as IngestEvent
 from knowledge.ingest import Report, ingest
+from knowledge.sources.ledger import EVERY
 from knowledge.store import Store
 from knowledge.types import Distance, Filters, Hit
 
@@ -87,13 +91,22 @@ class Forgotten:
 class Studio:
     """Everything that can be asked of Kindling. Raises `KindlingError`s only.
 
-    `rules` are the house rules of servers and their channels; `shelf` is what people put into their space's library;
-    `choices` are duels, and what a space's choices say of its taste; `channels` are the ones whose messages are kept;
-    `walls` know which sources not everybody may see; `trends` are what rises and fades in a library; `digests` are for
-    channels that ask for them.
+    `rules` are the house rules of servers and their channels; `shelf` is what people put into their space's library,
+    `sources` what it has from the web, `channels` the ones whose messages are kept; `walls` know which sources not
+    everybody may see; `choices` are duels, and what a space's choices say of its taste; `trends` are what rises and
+    fades in a library; `digests` are for channels that ask for them.
     """
 
-    def __init__(self, library: Library, engine: Engine, writer: Writer, rising: Rising | None = None) -> None:
+    def __init__(
+        self,
+        library: Library,
+        engine: Engine,
+        writer: Writer,
+        *,
+        rising: Rising | None = None,
+        fetcher: Fetcher | None = None,
+        every: timedelta = EVERY,
+    ) -> None:
         self._library = library
         self._engine = engine
         self._writer = writer
@@ -104,6 +117,7 @@ class Studio:
         self.walls = Walls(library)
         self.trends = Trending(library)
         self.digests = Digests(library, rising or self.trends.rising)
+        self.sources = Sources(library, self.shelf, fetcher or Fetcher(), every)
 
     def brainstorm(
         self,

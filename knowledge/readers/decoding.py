@@ -21,7 +21,7 @@ SNIFF_BYTES = 64 * 1024
 LINE_CHARACTERS = 8 * 1024  # of the pieces that overlong lines are cut into; also bounds the cost of normalising one
 
 _SAVE_AS_UTF8 = "its encoding could not be told: save it as UTF-8 and try again"
-_BINARY = "looks binary: Kindling reads text, Markdown, CSV, JSON Lines and PDF"
+_BINARY = "looks binary: Kindling reads text, Markdown, CSV, JSON, PDF, EPUB, HTML and feeds"
 
 _BYTE_ORDER_MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),

@@ -36,7 +36,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "kind": ("kind", "type", "item type"),
     "topics": ("topics", "topic", "tags", "tag", "keywords", "categories", "category", "labels", "manual tags"),
     "date": ("date", "year", "publication year", "published", "highlighted at", "created", "created at", "when"),
-    "author": ("author", "authors", "by", "creator", "book author", "artist"),
+    "author": ("author", "authors", "by", "creator", "book author", "artist", "user"),
     "address": ("source", "url", "address", "link", "href", "uri", "source url"),
     "licence": ("licence", "license", "rights"),
 }

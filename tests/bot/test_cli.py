@@ -19,6 +19,7 @@ from bot.services import make_model
 from knowledge import embedded
 from tests.bot.fakes import ScriptedModel
 from tests.knowledge.fakes import HashEmbedder
+from tests.web import Page, Web, feed
 
 BRIEF = "a poster for a night market"
 
@@ -242,3 +243,28 @@ class TestForReal:
         done = real_kindling(real_data, "brainstorm", BRIEF)
         assert done.returncode == 1 and "nobody/no-such-model" in done.stderr
         assert "Traceback" not in done.stderr and "Sparks" in done.stdout
+
+
+def test_what_is_on_the_web_is_taken_in_followed_listed_and_removed(
+    stand_ins: ScriptedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lamp = ("A lamp that leans", "<p>In Oslo a lamp leans towards whoever is speaking at the table.</p>")
+    monkeypatch.setenv("KINDLING_FETCH_ALLOW", "127.0.0.1")
+    with Web() as web:
+        web.pages["/f"] = Page(feed("Tide notes", [lamp]), "application/rss+xml", etag='"1"')
+        opml = (
+            f'<opml><body><outline xmlUrl="{web.address("/f")}"/><outline xmlUrl="{web.address("/g")}"/></body></opml>'
+        )
+        (tmp_path / "feeds.opml").write_text(opml, encoding="utf-8")
+        code, out, _ = kindling("ingest", "feeds.opml", "http://10.0.0.1/x", "ftp://example.org/")
+        assert code == 0 and "2 feeds to follow" in out and "1 added" in out and "error 404" in out
+        assert "http://10.0.0.1/x leads into a private network" in out and "neither http:// nor" in out
+        code, out, _ = kindling("refresh")
+        assert code == 0 and "nothing new" in out
+        code, out, _ = kindling("sources")
+        assert code == 0 and "Tide notes" in out and "well" in out and "failed 2x" in out
+        number = re.search(r"^(\d+) +Tide notes", out, re.M)
+        assert number and "Removed Tide notes with 1 snippets" in kindling("sources", "--remove", number[1])[1]
+        assert "Tide notes" not in kindling("sources")[1]
+    code, _, err = kindling("ingest", "http://127.0.0.1:9/")
+    assert code == 1 and "Nothing could be read" in err

@@ -100,7 +100,7 @@ def test_a_broken_part_is_refused_by_name_and_line_and_the_rest_goes_in(library:
     assert library.texts() == {HERON, BRIDGE, LANTERN}
     assert [str(refused) for refused in report.refused] == [
         "notes/a.jsonl, line 2: is not valid JSON: Expecting value, column 9",
-        "notes/b.txt: looks binary: Kindling reads text, Markdown, CSV, JSON Lines and PDF",
+        "notes/b.txt: looks binary: Kindling reads text, Markdown, CSV, JSON, PDF, EPUB, HTML and feeds",
         "notes/c.csv: has no column of text: Kindling looked for text, highlight, quote, quotation, description, note "
         "and the like in its first line and found colour, size",
     ]

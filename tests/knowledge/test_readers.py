@@ -25,7 +25,7 @@ def taken(data: bytes, name: str) -> tuple[list[Draft], list[Refusal], str]:
         for item in read(io.BytesIO(data), name):
             if isinstance(item, Draft):
                 drafts.append(item)
-            else:
+            elif isinstance(item, Refusal):
                 refusals.append(item)
     except ReadError as error:
         return drafts, refusals, str(error)
@@ -164,6 +164,16 @@ def test_what_is_made_to_hurt(data: bytes, name: str) -> None:
         (b"# Birds\n\nWords.", "README", "Markdown"),
         (b"---\ntitle: Birds\n---\nWords.", "README", "Markdown"),
         (b'{"text": "words"}\n', "export", "JSON Lines"),
+        (b'{\n  "text": "words"\n}', "export", "JSON"),
+        (b'[{"text": "words"}]', "export", "JSON"),
+        (b'{"text": "words"}\n{"text": "more"}\n', "a.json", "JSON Lines"),
+        (b'{"text": "words"}', "a.json", "JSON"),
+        (b"<!DOCTYPE html><html><p>Words", "page", "HTML"),
+        (b"Words", "a.htm", "HTML"),
+        (b"<?xml version='1.0'?>\n<!-- x -->\n<rss/>", "a.xml", "RSS or Atom"),
+        (b"<feed xmlns='http://www.w3.org/2005/Atom'/>", "a.txt", "RSS or Atom"),
+        (b"<?xml version='1.0'?><opml/>", "export", "OPML"),
+        (b"PK\x03\x04" + b"\0" * 26 + b"mimetypeapplication/epub+zip", "book", "EPUB"),
         (b"title;text\na;b\n", "export", "CSV"),
         (b"Text, as they say, is cheap.\n", "export", "text"),
     ],
@@ -185,9 +195,9 @@ def test_no_two_readers_claim_one_suffix() -> None:
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\0", "a.csv", "looks binary"),
         (b"PK\x03\x04\x14\0\0\0\x08\0" * 9, "report.docx", "looks binary"),
         ("Съешь же ещё этих мягких булок".encode("cp1251"), "a.txt", "save it as UTF-8"),
-        (b"<!DOCTYPE html><html><p>Words", "page", "looks like a web page"),
+        (b"<?xml version='1.0'?><svg><text>Words</text></svg>", "page", "XML of an unknown kind"),
         (b"{\\rtf1\\ansi Words}", "letter", "word processor"),
-        (b'{\n  "text": "words"\n}', "data", "JSON Lines"),
+        (b'{\n  "text": "words",\n}', "data", "is not valid JSON"),
     ],
 )
 def test_what_cannot_be_read_says_why_in_one_line(data: bytes, name: str, why: str) -> None:

@@ -53,8 +53,10 @@ class TestFiles:
         [
             ({"file": Upload("film.mp4", b"\0")}, "I don't read film.mp4"),
             ({"file": Upload("big.txt", b"word " * 2_000_000)}, "8 MB is the most"),
-            ({"address": "https://example.org"}, "links come with feeds"),
-            ({}, "Attach a file"),
+            ({"address": "ftp://example.org"}, "neither http:// nor https://"),
+            ({"address": "http://169.254.169.254/latest/meta-data"}, "leads into a private network"),
+            ({"address": "http://localhost:8080/"}, "leads into a private network"),
+            ({}, "one of the two"),
         ],
     )
     async def test_what_cannot_be_added_is_said(
