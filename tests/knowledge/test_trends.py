@@ -42,7 +42,7 @@ def test_what_was_planted_is_found_and_nothing_else(tmp_path: Path) -> None:
 
 def test_in_noise_there_is_nothing() -> None:
     """The dates of noise are dealt anew a few hundred times, over groups like those that themes make."""
-    things, alarms, seeds = 160, 0, range(120)
+    things, alarms, seeds = 160, 0, range(200)
     for seed in seeds:
         rng = np.random.default_rng(seed)
         points = rng.standard_normal((things, 12))
@@ -50,7 +50,7 @@ def test_in_noise_there_is_nothing() -> None:
         lately = (rng.random(things) < 0.2).astype(float)
         alarms += bool(changes(Dated(np.arange(things), lately, 1 - lately), rows, np.array([5, 10, 20, 28])))
     # The seeds are fixed, so this comes out the same each time.
-    assert ALARM < 0.05 and alarms <= 0.05 * len(seeds)
+    assert ALARM <= 0.05 and alarms <= 0.05 * len(seeds)
 
 
 def test_noise_in_a_whole_library_gives_no_trend(store: Store) -> None:
