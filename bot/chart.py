@@ -97,7 +97,7 @@ def about(one: Outlook) -> str:
     seen = f"{_lately(one)} ({one.lately:.0f} dated snippets) against the time since {one.since} ({one.before:.0f})"
     about = f", of which {one.dated:,} are about {quoted(one.topic)}" if one.topic else ""
     if one.trends:
-        return f"{seen}{about}. Found, not written; less than one list in twenty would be there by chance."
+        return f"{seen}{about}. Found, not written; by chance alone, at most one library in twenty has any."
     if one.dated == 0:
         return f"Nothing {f'about {quoted(one.topic)} ' if one.topic else ''}in the library has a date yet."
     if not one.enough:

@@ -22,13 +22,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-ALARM = 0.04  # the chance of finding anything where there is nothing
+ALARM = 0.05  # the chance of finding anything where there is nothing
 LEAST = 3.0  # things that a group needs lately to rise, or before to fade
 PRIOR = 0.1  # pseudo-counts, as a share of all the things there are
 
-_DEALS = 199  # with the real one 200, of which 4 % is a whole number
+_DEALS = 199  # with the real one 200, of which 5 % is a whole number
 _AT_ONCE = 50
 _NEARLY = 0.9
+_ABOVE = 1 + 1e-9  # counts are whole numbers, so scores are often the same: beating is more than equalling
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -73,10 +74,10 @@ def changes(dated: Dated, rows: Ints, sizes: Ints, most: int = 12, seed: int = 0
         lately, before = counts.of(_dealt(dated, weight, np.arange(len(dated.lately))[:, None]))
         totals = float(weight @ dated.lately[dated.unit]), float(weight @ dated.before[dated.unit])
         scores = log_odds(lately, before, *totals)[..., 0]
-        bars = _bars(dated, weight, counts, totals, rng)
+        bars = _bars(dated, weight, counts, totals, scores, rng)
         ratios = np.where(scores > 0, scores / bars[0], -scores / bars[1])
         row, size = divmod(int(np.argmax(ratios)), len(sizes))
-        if ratios[row, size] <= 1:
+        if ratios[row, size] <= _ABOVE:
             break
         # The heart of it, where that is nearly as sure: the larger, the more there is in it that came along.
         size = int(np.argmax(ratios[row] >= max(1.0, _NEARLY * ratios[row, size])))
@@ -135,16 +136,23 @@ def _dealt(dated: Dated, weight: Floats, deals: Ints) -> tuple[NDArray[np.float3
 
 
 def _bars(
-    dated: Dated, weight: Floats, counts: _Counts, totals: tuple[float, float], rng: np.random.Generator
+    dated: Dated,
+    weight: Floats,
+    counts: _Counts,
+    totals: tuple[float, float],
+    real: Floats,
+    rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:
     """What a rising and a fading group of each size has to beat, shape (sizes,) each.
 
     Small groups reach high scores by chance more easily than large ones, and rising ones than fading ones where there
     is less lately than before. So each size and direction has a bar of its own, and all are raised by one factor until
-    no more than ALARM of the deals have anything above its bar.
+    no more than ALARM of the deals have anything above its bar. The `real` scores count as one of the deals, in the bars
+    too: where the dates say nothing, they are one like the others, so ALARM holds exactly.
     """
     alive = np.unique(dated.unit[weight > 0])
-    best = np.zeros((2, counts.shape[1], _DEALS))
+    best = np.zeros((2, counts.shape[1], _DEALS + 1))
+    best[0, :, -1], best[1, :, -1] = real.max(axis=0), (-real).max(axis=0)
     for start in range(0, _DEALS, _AT_ONCE):
         deals = np.tile(np.arange(len(dated.lately))[:, None], min(_AT_ONCE, _DEALS - start))
         for deal in deals.T:
@@ -159,6 +167,5 @@ def _bars(
 
 
 def _quantile(best: Floats) -> Floats:
-    """What at most ALARM of the deals, counting the real one, reach or surpass, over the last axis."""
-    place = round((1 - ALARM) * (best.shape[-1] + 1)) - 1
-    return np.asarray(np.sort(best, axis=-1)[..., place])
+    """What no more than ALARM of the deals surpass, over the last axis."""
+    return np.asarray(np.sort(best, axis=-1)[..., -round(ALARM * best.shape[-1]) - 1])

@@ -19,6 +19,7 @@ from bot.services import make_model
 from knowledge import embedded
 from tests.bot.fakes import ScriptedModel
 from tests.knowledge.fakes import HashEmbedder
+from tests.knowledge.timelines import library
 from tests.web import Page, Web, feed
 
 BRIEF = "a poster for a night market"
@@ -66,6 +67,8 @@ class TestRefusals:
             (("brainstorm", "a" * 100_000), "100,000 characters; 1,000 is the most"),
             (("brainstorm", BRIEF, "--technique", "magic"), "no technique 'magic'"),
             (("brainstorm", "--briefs", "missing.jsonl"), "Cannot read missing.jsonl"),
+            (("trends", "--window", "soon"), "no window of time"),
+            (("trends", "--space", "mine"), "no space 'mine'"),
             (("export", "--format", "docx"), "no format 'docx'"),
         ],
     )
@@ -194,6 +197,26 @@ class TestWithStandIns:
         code, out, _ = kindling(line="help\nmore\nwhy 1\n")
         assert code == 0 and "remix 2 5" in out and "Type a brief first" in out and "type a brief first" in out
 
+    def test_trends_of_ingested_rows_as_a_list_a_record_and_a_picture(
+        self, stand_ins: ScriptedModel, tmp_path: Path
+    ) -> None:
+        rows = library()
+        lines = [json.dumps({"title": one.title, "text": one.text, "date": one.date}) for one in rows]
+        (tmp_path / "cards.jsonl").write_text("\n".join(lines), encoding="utf-8")
+        kindling("ingest", "cards.jsonl")
+        code, out, _ = kindling("trends", "--space", "own", "--window", "1 year", "--picture", "trends.png")
+        assert code == 0 and "New" in out and "moss" in out
+        assert (tmp_path / "trends.png").read_bytes().startswith(b"\x89PNG")
+        record = json.loads(kindling("trends", "--space", "own", "--json")[1])
+        (trend,) = record["trends"]
+        code, out, _ = kindling("brainstorm", BRIEF, "--trend", trend["name"], "--json")
+        ideas = json.loads(out)["ideas"]
+        titles = {one.title for one in rows if "moss" in one.text}
+        sparks = [spark["title"] for idea in ideas for spark in idea["snippets"]]
+        assert code == 0 and sparks and sum(spark in titles for spark in sparks) > len(sparks) / 2
+        code, _, said = kindling("brainstorm", BRIEF, "--trend", "no such trend")
+        assert code == 1 and trend["name"] in said
+
     def test_foreign_text_reaches_no_terminal_codes(self, stand_ins: ScriptedModel, tmp_path: Path) -> None:
         (tmp_path / "evil.txt").write_text(
             "Red \x1b[31m paint [bold]and[/bold] a bell\x07 for the deck.", encoding="utf-8"
@@ -229,6 +252,16 @@ class TestForReal:
         exported = real_kindling(real_data, "export", "--format", "json")
         records = json.loads(exported.stdout)
         assert len(records) == 5 and not [record for record in records if format_fault(record["idea"])]
+
+    def test_trends_of_the_starter_collection_make_sense(self, real_data: Path) -> None:
+        record = json.loads(real_kindling(real_data, "trends", "--json").stdout)
+        assert (record["window"], record["turn"], record["until"]) == ("4 years", "2022", "2025")
+        assert any("machines" in trend["name"] for trend in record["trends"])  # pictures and texts made by machines
+        for trend in record["trends"]:
+            assert all(term.replace("-", "").isalpha() for term in trend["name"].split(", "))
+            assert len(trend["snippets"]) == 3 and trend["factor"] > 1 and trend["lately"] >= 3
+            said = " ".join(f"{one['title']} {one['text']}" for one in trend["snippets"]).lower()
+            assert any(term.rstrip("s") in said for term in trend["name"].split(", "))
 
     def test_bot_is_imported_without_torch(self) -> None:
         loaded = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -90,3 +90,27 @@ def hits(found: Outlook, topic_of: Mapping[int, int], plants: Mapping[int, Plant
             true += 1
             met.add(main)
     return true, len(found.trends), met
+
+
+NOISE = "river stone bread wheel cloth tower garden letter mirror bridge candle market winter fisher copper".split()
+THEME = "moss velvet lichen fern".split()
+
+
+def library(rising: Iterable[str] = THEME, count: int = 480) -> list[Draft]:
+    """Drafts over ten years, of which one theme takes up a third of the last."""
+    rng = np.random.default_rng(4)
+    drafts = []
+    for number in range(count):
+        year = 2016 + number % 10
+        own = [*rng.choice(NOISE, 3, replace=False), f"number{number}"]
+        words = [*rising, own[0]] if year == 2025 and number % 30 < 20 else own
+        title = f"{words[0]} {words[-1]} {number}".title()
+        drafts.append(
+            Draft(
+                title,
+                f"{' '.join(words)}.",
+                date=f"{year}-{1 + number % 12:02d}",
+                address=f"https://example.org/{number}",
+            )
+        )
+    return drafts

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -15,29 +13,7 @@ from knowledge.embedding import add_drafts
 from knowledge.trends import Outlook
 from knowledge.types import Draft
 from tests.bot.discord.conftest import Stage
-
-NOISE = "river stone bread wheel cloth tower garden letter mirror bridge candle market winter fisher copper".split()
-THEME = "moss velvet lichen fern".split()
-
-
-def library(rising: Iterable[str] = THEME, count: int = 480) -> list[Draft]:
-    """Drafts over ten years, of which one theme takes up a third of the last."""
-    rng = np.random.default_rng(4)
-    drafts = []
-    for number in range(count):
-        year = 2016 + number % 10
-        own = [*rng.choice(NOISE, 3, replace=False), f"number{number}"]
-        words = [*rising, own[0]] if year == 2025 and number % 30 < 20 else own
-        title = f"{words[0]} {words[-1]} {number}".title()
-        drafts.append(
-            Draft(
-                title,
-                f"{' '.join(words)}.",
-                date=f"{year}-{1 + number % 12:02d}",
-                address=f"https://example.org/{number}",
-            )
-        )
-    return drafts
+from tests.knowledge.timelines import THEME, library
 
 
 async def fill(services: Services, space: str, drafts: list[Draft]) -> frozenset[int]:
