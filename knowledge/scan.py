@@ -147,8 +147,8 @@ def _bars(
 
     Small groups reach high scores by chance more easily than large ones, and rising ones than fading ones where there
     is less lately than before. So each size and direction has a bar of its own, and all are raised by one factor until
-    no more than ALARM of the deals have anything above its bar. The `real` scores count as one of the deals, in the bars
-    too: where the dates say nothing, they are one like the others, so ALARM holds exactly.
+    no more than ALARM of the deals have anything above its bar. The `real` scores count as one of the deals, in the
+    bars too: where the dates say nothing they are one like the others, so ALARM holds exactly.
     """
     alive = np.unique(dated.unit[weight > 0])
     best = np.zeros((2, counts.shape[1], _DEALS + 1))

@@ -53,11 +53,15 @@ def test_in_noise_there_is_nothing() -> None:
     assert ALARM <= 0.05 and alarms <= 0.05 * len(seeds)
 
 
-def test_noise_in_a_whole_library_gives_no_trend(store: Store) -> None:
-    for seed in range(4):
-        drafts, vectors, _ = planted(100 + seed, {}, count=300)
+def test_noise_in_whole_libraries_gives_next_to_no_trend(store: Store) -> None:
+    alarms = 0
+    for seed in range(10):
+        drafts, vectors, _ = planted(200 + seed, {}, count=200)
         put(store, f"guild:{seed}", drafts, vectors)
-        assert not look(store, f"guild:{seed}").trends
+        seen = look(store, f"guild:{seed}")
+        alarms += bool(seen.trends)
+        assert seen.enough
+    assert alarms <= 1  # at 5 % one of ten is as likely as none; the same each time
 
 
 def test_a_small_count_or_a_long_document_fakes_nothing(store: Store) -> None:
