@@ -19,12 +19,8 @@ from bot.services import make_model
 from knowledge import embedded
 from tests.bot.fakes import ScriptedModel
 from tests.knowledge.fakes import HashEmbedder
-<<<<<<< HEAD
-from tests.knowledge.timelines import library
-from tests.web import Page, Web, feed
-=======
 from tests.knowledge.timelines import THEME, library
->>>>>>> trends
+from tests.web import Page, Web, feed
 
 BRIEF = "a poster for a night market"
 
