@@ -2,6 +2,7 @@
 
 addresses   what an address must be, and when two mean the same page
 networks    which machines may be reached, checked where the connection is made
+dialling    urllib3, with connections made by `networks`
 deadline    the end of a fetch, whatever the other side does
 pace        not too many requests to one host
 robots      what a site asks of programs

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from knowledge.errors import FetchError, FetchRefused
 from knowledge.fetching.addresses import Address, joined, read_address
 from knowledge.fetching.deadline import Deadline
+from knowledge.fetching.dialling import pool_classes
 from knowledge.fetching.networks import NOTHING_ALLOWED, Allowed, Resolve, connected, resolved
 from knowledge.fetching.pace import Pace
 from knowledge.fetching.robots import Robots
@@ -218,7 +219,7 @@ class Fetcher:
         def dial(host: str, port: int) -> socket:
             return connected(host, port, deadline, self.limits.step_seconds, self.allowed, self.resolve)
 
-        return _pool_classes()[here.scheme](
+        return pool_classes()[here.scheme](
             here.host,
             here.port,
             maxsize=1,
@@ -240,36 +241,6 @@ class Fetcher:
             return f"{AGENT}/{version('kindling')} (reads feeds and pages for a library of sources)"
         except PackageNotFoundError:
             return f"{AGENT} (reads feeds and pages for a library of sources)"
-
-
-def _pool_classes() -> dict[str, Callable[..., Any]]:
-    """urllib3's pools for both schemes, with connections that are dialled by whoever made the pool."""
-    from urllib3.connection import HTTPConnection, HTTPSConnection
-    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-
-    class Plain(HTTPConnection):
-        def __init__(self, *args: Any, dial: Callable[[str, int], socket], **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            self._dial = dial
-
-        def _new_conn(self) -> socket:
-            return self._dial(self.host, self.port)
-
-    class Encrypted(HTTPSConnection):
-        def __init__(self, *args: Any, dial: Callable[[str, int], socket], **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            self._dial = dial
-
-        def _new_conn(self) -> socket:
-            return self._dial(self.host, self.port)
-
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class EncryptedPool(HTTPSConnectionPool):
-        ConnectionCls = Encrypted
-
-    return {"http": PlainPool, "https": EncryptedPool}
 
 
 def _pieces(response: BaseHTTPResponse, deadline: Deadline, limit: int) -> Iterator[bytes]:
