@@ -3,25 +3,19 @@
 The engine runs a step as one flat batch: the new tokens of all sequences in a row, (1, tokens), whatever sequence they
 belong to and however many each has. Everything in a transformer treats tokens one by one, except attention. Here the
 flat batch is taken apart into segments, each attends to its own keys and values, and the results go back in a row.
-
-transformers calls `attend` in every layer of a model whose attention implementation is called IMPLEMENTATION, and
-passes the keyword argument `step` of the model's forward call on to it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
 
-IMPLEMENTATION = "kindling"
-
-_LEAST_ROWS = (
-    4  # below it, CPU matrix kernels change their order of summation, and a row would depend on its neighbours
-)
+# Below it, CPU matrix kernels change their order of summation, and a row would depend on its neighbours
+_LEAST_ROWS = 4
 _KEYS_MULTIPLE = 16  # keys are read in whole vectors, so that padding does not shift the order of summation either
 
 
@@ -217,43 +211,3 @@ def _times_shared(rows: torch.Tensor, shared: torch.Tensor) -> torch.Tensor:
     product: torch.Tensor = pad(flat, (0, 0, 0, max(0, _LEAST_ROWS - flat.shape[1]))) @ shared
     product = product[:, : flat.shape[1]].reshape(flat.shape[0], sequences, count, -1)
     return product.transpose(0, 1)
-
-
-def attend(
-    module: Any,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    _mask: torch.Tensor | None,
-    *,
-    step: Sequence[Segment],
-    scaling: float,
-    softcap: float | None = None,
-    sliding_window: int | None = None,
-    **_: Any,
-) -> tuple[torch.Tensor, None]:
-    """Attention as transformers' AttentionInterface wants it, for one layer of one step.
-
-    `query` is (1, heads, tokens, width), `key` and `value` (1, key heads, tokens, width), with positions already in
-    them; returns (1, tokens, heads, width). `step` are the segments whose tokens, in a row, make up the batch.
-    """
-    import torch
-
-    query, key, value = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
-    outs, start = [], 0
-    for segment in step:
-        mine = slice(start, start := start + segment.tokens)
-        parts = query[mine], key[mine], value[mine]
-        outs.append(segment.attend(module.layer_idx, *parts, scale=scaling, cap=softcap, window=sliding_window))
-    return torch.cat(outs)[None], None
-
-
-def use_in(model: Any) -> Shape:
-    """Make `attend` the attention of a transformers model; returns the shape of its keys and values."""
-    from transformers import AttentionInterface
-
-    AttentionInterface.register(IMPLEMENTATION, attend)
-    model.set_attn_implementation(IMPLEMENTATION)
-    config = model.config
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return Shape(config.num_hidden_layers, config.num_key_value_heads, width, model.dtype, model.device)

@@ -148,13 +148,15 @@ async def test_a_closed_model_says_so(tiny_folder, tmp_path):
         await texts(model, BRIEF, continuations(1))
 
 
-async def test_families_that_the_fast_engine_does_not_know_run_too(tmp_path):
+async def test_families_that_the_fast_engine_does_not_know_run_too(tmp_path, caplog):
+    caplog.set_level("INFO", "bot.language")
     folder = tiny.save(tmp_path / "olmo2", "olmo2")
     model = local_model(str(folder), tmp_path)
     asked = continuations(3)
     first = await texts(model, BRIEF, asked)
     assert first == await texts(model, BRIEF, asked)
     assert len(set(first.values())) == 3
+    assert len(caplog.records) == 1 and "olmo2" in caplog.text
     await model.close()
 
 
@@ -205,12 +207,12 @@ async def test_damaged_weights(tmp_path):
 
 
 async def test_no_memory(tiny_folder, tmp_path, monkeypatch):
-    import transformers
+    from bot.language import loading
 
     def no_memory(*_args, **_options):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
 
-    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", no_memory)
+    monkeypatch.setattr(loading, "Decoder", no_memory)
     assert "memory" in await refusal(local_model(str(tiny_folder), tmp_path), ModelTooLarge)
 
 
