@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.language.attention import KeyValues, Segment
+from bot.language.attention import Segment
 from bot.language.base import Message
 from bot.language.decoder import Decoder
+from bot.language.keyvalues import KeyValues
 from bot.language.loading import load
 from bot.language.surroundings import quiet
 

@@ -95,7 +95,7 @@ def race(
                 taken = contenders[name].work(jobs(task, number + 1, tokens))
                 if number >= 0:
                     seconds[task.name][name].append(taken)
-                    told = f"round {number + 1}, {task.name}, {name}: {taken['first']:.2f} {taken['total']:.2f} s"
+                    told = f"round {number + 1}, {task.name}, {name}: {taken['first']:.2f} {taken['total']:.2f} s, CPU {taken['cpu']:.2f} s"
                     print(told, file=sys.stderr, flush=True)
     return seconds, {name: contender.end() for name, contender in contenders.items()}
 

@@ -37,7 +37,8 @@ class Contender:
         self._context: Any = None
         self._size: tuple[int, int, bool] | None = None
         self._batch = ll.llama_batch_init(BATCH, 0, 1)
-        self._cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._cores = int(os.environ.get("OMP_NUM_THREADS", cores))
 
     def work(self, job: dict[str, Any]) -> dict[str, float]:
         """Do one job; seconds to its first token and to its last."""
@@ -53,7 +54,7 @@ class Contender:
         ll.llama_memory_clear(memory, True)
         samplers = [self._sampler(seed) for seed in range(sequences)]
 
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), time.process_time()
         first_of = 0
         for request in requests:
             self._read([(first_of, at, token) for at, token in enumerate(request["shared"])], last=set())
@@ -69,10 +70,10 @@ class Contender:
         for made in range(1, tokens):
             step = [(s, heads[s] + len(own) + made - 1, drawn[s]) for s, own in enumerate(owns)]
             drawn = self._read(step, {(s, at) for s, at, _ in step}, samplers)
-        total = time.perf_counter() - began
+        total, cpu = time.perf_counter() - began, time.process_time() - spent
         for sampler in samplers:
             ll.llama_sampler_free(sampler)
-        return {"first": first, "total": total}
+        return {"first": first, "total": total, "cpu": cpu}
 
     def _fit(self, cells: int, sequences: int, together: bool) -> None:
         """Have a context of the size wanted. Making it is no part of the job."""

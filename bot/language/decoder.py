@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bot.language.architecture import Architecture, LayerKind, Rope
-from bot.language.attention import Segment, Shape
+from bot.language.attention import Segment
+from bot.language.keyvalues import Shape
 from bot.language.packed import Linear, make_linear
 
 if TYPE_CHECKING:
@@ -87,21 +88,23 @@ class Decoder:
 
         heads, key_heads = self._is.heads, self._is.key_heads
         qkv = layer.qkv(x).view(len(x), heads + 2 * key_heads, self._is.width)
-        turned, value = qkv[:, : heads + key_heads], qkv[:, heads + key_heads :]
         if layer.query_norm is not None and layer.key_norm is not None:
-            query, key = self._norm(turned[:, :heads], layer.query_norm), self._norm(turned[:, heads:], layer.key_norm)
-            turned = torch.cat([query, key], dim=1)
+            query, key = qkv[:, :heads], qkv[:, heads : heads + key_heads]
+            qkv[:, :heads], qkv[:, heads : heads + key_heads] = (
+                self._norm(query, layer.query_norm),
+                self._norm(key, layer.key_norm),
+            )
         if layer.kind.rope is not None:
-            turned = _turn(turned, *rotations[layer.kind.rope])
+            _turn(qkv[:, : heads + key_heads], *rotations[layer.kind.rope])
         outs, start = [], 0
         for segment in step:
-            mine = slice(start, start := start + segment.tokens)
+            mine = qkv[start : start + segment.tokens]
+            start += segment.tokens
             outs.append(
                 segment.attend(
                     index,
-                    turned[mine, :heads],
-                    turned[mine, heads:],
-                    value[mine],
+                    mine[:, :heads],
+                    mine[:, heads:],
                     scale=self._is.scale,
                     cap=self._is.score_cap,
                     window=layer.kind.window,
@@ -121,7 +124,7 @@ class Decoder:
         import torch
 
         wide = x.float()
-        root = torch.rsqrt(torch.linalg.vecdot(wide, wide).div_(x.shape[-1]).add_(self._is.epsilon)).unsqueeze_(-1)
+        root = torch.linalg.vecdot(wide, wide).add_(x.shape[-1] * self._is.epsilon).rsqrt_().unsqueeze_(-1)
         return (wide * root).mul_(weight).to(self._dtype)
 
     def _rotations(self, positions: list[int]) -> dict[Rope, tuple[torch.Tensor, torch.Tensor]]:
@@ -157,7 +160,9 @@ class Decoder:
         )
 
     def _norm_of(self, weights: Weights, name: str) -> torch.Tensor:
-        return weights[f"{name}.weight"].to(self._device).float() + self._is.norm_offset
+        """The weights of a norm, times the root of how many they are: `_norm` divides by a sum, not by a mean."""
+        weight = weights[f"{name}.weight"].to(self._device).float() + self._is.norm_offset
+        return weight * len(weight) ** 0.5
 
     def _linear(self, weights: Weights, *names: str) -> Linear:
         """The layers of these names as one: their outputs in a row."""
@@ -171,8 +176,8 @@ class Decoder:
         )
 
 
-def _turn(x: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor) -> torch.Tensor:
-    """Rotate the pairs (i, i + width / 2) of the last dimension. `sine` is negative in its first half."""
+def _turn(x: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor) -> None:
+    """Rotate the pairs (i, i + width / 2) of the last dimension, in place. `sine` is negative in its first half."""
     import torch
 
-    return torch.addcmul(x * cosine, x.roll(x.shape[-1] // 2, dims=-1), sine)
+    torch.addcmul(x * cosine, x.roll(x.shape[-1] // 2, dims=-1), sine, out=x)

@@ -23,10 +23,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bot.language.attention import KeyValues, Segment
+from bot.language.attention import Segment
 from bot.language.base import Piece
 from bot.language.decoder import Decoder
 from bot.language.errors import LanguageError
+from bot.language.keyvalues import KeyValues
 from bot.language.loading import Loaded, out_of_memory
 from bot.language.prefixes import PrefixCache
 from bot.language.requests import Answer, Request

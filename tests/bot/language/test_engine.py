@@ -281,7 +281,7 @@ def test_abandoning_tells_everybody(llama):
 def test_the_prefix_cache_stays_within_its_budget():
     import torch
 
-    from bot.language.attention import KeyValues, Shape
+    from bot.language.keyvalues import KeyValues, Shape
 
     shape = Shape(1, 1, 4, torch.float32, torch.device("cpu"))
     one = KeyValues(shape, 1, 16)
