@@ -135,7 +135,11 @@ def generate(folder: Path, device: str) -> Work:
                     generation_config=settings,
                     stopping_criteria=StoppingCriteriaList([clock]),
                 )
-        return {"first": clock.times[0] - began, "total": time.perf_counter() - began, "cpu": time.process_time() - spent}
+        return {
+            "first": clock.times[0] - began,
+            "total": time.perf_counter() - began,
+            "cpu": time.process_time() - spent,
+        }
 
     return work
 

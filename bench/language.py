@@ -1,14 +1,14 @@
-"""The speed of the language engine: Kindling's against llama.cpp and transformers' `generate`, same weights and prompts.
+"""The speed of the language engine: against llama.cpp and transformers' `generate`, same weights, same prompts.
 
     python bench/language.py                      5 rounds of everything: about 15 minutes on two cores
     python bench/language.py --rounds 1 --quick   a look: two tasks, short answers
     python bench/language.py --only chat          the tasks whose name has "chat" in it
     python bench/language.py --llama-python PATH  llama-cpp-python is in that interpreter's environment, not in this one
 
-In each round every contender does each task, in turn, so that a busy machine slows all alike; a ratio is the median over
-rounds of that round's ratio. Each runs in a process of its own, whose peak memory is told. All answers have the same
-length (ends are ignored). The quality guard compares the engine's distributions with those of plain float32
-transformers. parallel_llama.py says how to install llama.cpp; without it that column is left out.
+In each round every contender does each task, in turn, so that a busy machine slows all alike; a ratio is the median
+over rounds of that round's ratio. Each runs in a process of its own, whose peak memory is told. All answers have the
+same length (ends are ignored). The quality guard compares the engine's distributions with those of plain float32
+transformers. parallel_llama.py says how to install llama.cpp; without it that table is left out.
 
 Prints Markdown tables; `--json FILE` writes the numbers for programs.
 """
@@ -95,7 +95,8 @@ def race(
                 taken = contenders[name].work(jobs(task, number + 1, tokens))
                 if number >= 0:
                     seconds[task.name][name].append(taken)
-                    told = f"round {number + 1}, {task.name}, {name}: {taken['first']:.2f} {taken['total']:.2f} s, CPU {taken['cpu']:.2f} s"
+                    times = ", ".join(f"{what} {value:.2f} s" for what, value in taken.items())
+                    told = f"round {number + 1}, {task.name}, {name}: {times}"
                     print(told, file=sys.stderr, flush=True)
     return seconds, {name: contender.end() for name, contender in contenders.items()}
 

@@ -45,8 +45,8 @@ class Contender:
         requests, tokens = job["requests"], job["tokens"]
         sequences = sum(len(request["own"]) for request in requests)
         longest = max(len(r["shared"]) + len(own) + tokens for r in requests for own in r["own"])
-        # One request: its sequences share the cells of their prompt. Several: each sequence has its own stream of cells,
-        # or every token's attention would look at everybody's.
+        # One request: its sequences share the cells of their prompt. Several: each sequence has cells of its own, or
+        # every token's attention would look at everybody's.
         together = len(requests) == 1
         kept = len(requests[0]["shared"]) + sequences * (longest - len(requests[0]["shared"]))
         self._fit(kept if together else sequences * (-(-longest // 256) * 256), sequences, together)

@@ -32,7 +32,7 @@ class UnknownArchitecture(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rope:
-    """A rotary position encoding (Su et al. 2021): how fast each pair of a head's dimensions turns, in radians a token."""
+    """A rotary position encoding (Su et al. 2021): radians a token by which each pair of a head's dimensions turns."""
 
     frequencies: tuple[float, ...]
 

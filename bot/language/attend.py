@@ -1,11 +1,11 @@
 """Attention to one part of what a token sees, and joining the results of several parts.
 
 Softmax over all keys is softmax over each part, weighted by the part's sum of exponentials (the trick of
-FlashAttention, Dao et al. 2022): out = Σ out_i · w_i / Σ w_i with w_i = Σ exp(scores in part i). Parts are computed with
-their log w, so that nothing overflows.
+FlashAttention, Dao et al. 2022): out = Σ out_i · w_i / Σ w_i with w_i = Σ exp(scores in part i). Parts are computed
+with their log w, so that nothing overflows.
 
 On the CPU torch has a kernel that does one part in a single pass and returns log w. It is reached through a private
-operator, only here; it is compared with plain tensor operations once, and those are used where it is missing or differs.
+operator, only here; it is compared with plain operations once, and those are used where it is missing or differs.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def attend(
 ) -> Part:
     """Softmax attention of `query` (batch, heads, rows, width) over `keys` and `values` (batch, heads, keys, width).
 
-    `mask` is added to the scores and broadcasts to (batch, heads, rows, keys). Of a row that it lets see no key, nothing
-    is promised but that its result is finite. `cap` bounds the scores softly. Returns (batch, heads, rows, width), and the
-    natural log of the sum of exponentiated scores (batch, heads, rows) in float32.
+    `mask` is added to the scores and broadcasts to (batch, heads, rows, keys). Of a row that it lets see no key,
+    nothing is promised but that its result is finite. `cap` bounds the scores softly. Returns (batch, heads, rows,
+    width), and the natural log of the sum of exponentiated scores (batch, heads, rows) in float32.
     """
     if cap is None and query.device.type == "cpu" and _has_fused():
         return _fused(query, keys, values, mask, scale)
@@ -74,7 +74,7 @@ def _fused(
 ) -> Part:
     import torch
 
-    out, weight = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+    out, weight = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default(
         query, keys, values, attn_mask=mask, scale=scale
     )
     return out, weight

@@ -1,9 +1,9 @@
 """Attention over keys and values that are kept apart: a prefix that many sequences share, and what each has of its own.
 
-The engine runs a step as one flat batch: the new tokens of all sequences in a row, whatever sequence they belong to and
-however many each has. Everything in a transformer treats tokens one by one, except attention. Here the flat batch is
-taken apart into segments. A segment's tokens attend to the prefix and to their own sequence, each by itself, and the two
-results are put together (attend.py). So a prefix is read once for all sequences, and never copied for each.
+The engine runs a step as one flat batch: the new tokens of all sequences in a row, whatever sequence they belong to
+and however many each has. Everything in a transformer treats tokens one by one, except attention. Here the flat batch
+is taken apart into segments. A segment's tokens attend to the prefix and to their own sequence, each by itself, and the
+two results are put together (attend.py). So a prefix is read once for all sequences, and never copied for each.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Segment:
             part[0, :, None, : self._prefix_length].expand(-1, rows.shape[1], -1, -1)
             for part in self._prefix.layer(layer)
         )
-        mask = self._prefix_mask(window, len(query))
+        mask = self._prefix_mask(window, query.shape[0])
         out, weight = attend(rows, keys, values, mask, scale, cap)
         if mask is not None:  # the window may have left the prefix behind
             weight = weight.masked_fill(torch.isneginf(mask).all(dim=-1), -torch.inf)
@@ -125,7 +125,8 @@ class Segment:
         """The way back: (sequences, key heads, group x longest, ...) to (tokens, key heads, group, ...)."""
         if self._longest == 1:
             return out
-        out = out.unflatten(2, (-1, self._longest)).movedim(3, 1)
+        sequences, key_heads, rows = out.shape[:3]
+        out = out.view(sequences, key_heads, rows // self._longest, self._longest, *out.shape[3:]).movedim(3, 1)
         return out.flatten(0, 1) if self._even else out[self._place]
 
     def _own_mask(self, window: int | None, group: int) -> torch.Tensor | None:

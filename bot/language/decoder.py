@@ -7,8 +7,10 @@ another. What is computed is the same, and the tests compare it family by family
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from bot.language.architecture import Architecture, LayerKind, Rope
@@ -45,18 +47,23 @@ class _Layer:
 class Decoder:
     """A model that reads a flat batch of tokens, whatever sequences they belong to, and gives logits where asked."""
 
-    def __init__(
-        self, architecture: Architecture, weights: Weights, device: torch.device, dtype: torch.dtype
-    ) -> None:
-        """`weights` have transformers' names; each is looked up once and needs not stay. Raises KeyError if one lacks."""
+    def __init__(self, architecture: Architecture, weights: Weights, device: torch.device, dtype: torch.dtype) -> None:
+        """`weights` have transformers' names, and are needed no longer afterwards. Raises KeyError if one lacks."""
+        import torch
+
         self._is = architecture
         self._device, self._dtype = device, dtype
         table = weights["model.embed_tokens.weight"]
-        self._head = self._linear(weights, "lm_head" if "lm_head.weight" in weights else "model.embed_tokens")
         # looked up row by row: on the CPU it stays as it lies in the file
         self._embedding = table if device.type == "cpu" else table.to(device, dtype)
         self._norm_weight = self._norm_of(weights, "model.norm")
-        self._layers = [self._layer(weights, i, kind) for i, kind in enumerate(architecture.layers)]
+        with ThreadPoolExecutor(torch.get_num_threads() if device.type == "cpu" else 1) as pool:
+            # packing weights is most of the work of loading, and one thread's work each
+            head = "lm_head" if "lm_head.weight" in weights else "model.embed_tokens"
+            packed_head = pool.submit(self._linear, weights, head)
+            kinds = architecture.layers
+            self._layers = list(pool.map(self._layer, repeat(weights), range(len(kinds)), kinds))
+            self._head = packed_head.result()
         self.shape = Shape(len(self._layers), architecture.key_heads, architecture.width, dtype, device)
 
     def forward(self, tokens: Sequence[int], step: Sequence[Segment], last: Sequence[int]) -> torch.Tensor | None:
@@ -87,7 +94,7 @@ class Decoder:
         import torch
 
         heads, key_heads = self._is.heads, self._is.key_heads
-        qkv = layer.qkv(x).view(len(x), heads + 2 * key_heads, self._is.width)
+        qkv = layer.qkv(x).view(x.shape[0], heads + 2 * key_heads, self._is.width)
         if layer.query_norm is not None and layer.key_norm is not None:
             query, key = qkv[:, :heads], qkv[:, heads : heads + key_heads]
             qkv[:, :heads], qkv[:, heads : heads + key_heads] = (
@@ -125,7 +132,8 @@ class Decoder:
 
         wide = x.float()
         root = torch.linalg.vecdot(wide, wide).add_(x.shape[-1] * self._is.epsilon).rsqrt_().unsqueeze_(-1)
-        return (wide * root).mul_(weight).to(self._dtype)
+        normed: torch.Tensor = (wide * root).mul_(weight)
+        return normed.to(self._dtype)
 
     def _rotations(self, positions: list[int]) -> dict[Rope, tuple[torch.Tensor, torch.Tensor]]:
         """For each encoding the cosines and sines that turn heads at these positions: (tokens, 1, width) each."""
@@ -133,7 +141,7 @@ class Decoder:
 
         at = torch.tensor(positions, dtype=torch.float32, device=self._device)[:, None, None]
         made = {}
-        for rope in {layer.kind.rope for layer in self._layers} - {None}:
+        for rope in {layer.kind.rope for layer in self._layers if layer.kind.rope is not None}:
             angle = at * torch.tensor(rope.frequencies, device=self._device)
             cosine, sine = angle.cos(), angle.sin()
             parts = torch.cat([cosine, cosine], dim=-1), torch.cat([-sine, sine], dim=-1)
@@ -162,18 +170,17 @@ class Decoder:
     def _norm_of(self, weights: Weights, name: str) -> torch.Tensor:
         """The weights of a norm, times the root of how many they are: `_norm` divides by a sum, not by a mean."""
         weight = weights[f"{name}.weight"].to(self._device).float() + self._is.norm_offset
-        return weight * len(weight) ** 0.5
+        return weight.mul(len(weight) ** 0.5)
 
     def _linear(self, weights: Weights, *names: str) -> Linear:
         """The layers of these names as one: their outputs in a row."""
         import torch
 
         matrices = [weights[f"{name}.weight"] for name in names]
+        matrix = torch.cat(matrices) if len(matrices) > 1 else matrices[0]
         biases = [weights[f"{name}.bias"] for name in names if f"{name}.bias" in weights]
-        return make_linear(
-            torch.cat([m.to(self._device, self._dtype) for m in matrices]),
-            torch.cat([b.to(self._device, self._dtype) for b in biases]) if biases else None,
-        )
+        bias = torch.cat(biases).to(self._device, self._dtype) if biases else None
+        return make_linear(matrix.to(self._device, self._dtype), bias)
 
 
 def _turn(x: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor) -> None:

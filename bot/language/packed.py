@@ -31,7 +31,7 @@ _ROWS = 16
 """The number of rows for which oneDNN lays weights out. Measured best for 2 to 300 rows."""
 
 _PROBED = 64
-"""Outputs that the check of a packed layer looks at: first, last and some between. All would take as long as loading."""
+"""Outputs of a packed layer that its check looks at, spread over all. To look at all would take as long as loading."""
 
 
 def make_linear(weight: torch.Tensor, bias: torch.Tensor | None = None) -> Linear:
@@ -75,14 +75,14 @@ def _fbgemm(weight: torch.Tensor, bias: torch.Tensor | None) -> Linear:
     import torch
     from torch.nn.functional import pad
 
-    if not float(weight.abs().max()) < torch.finfo(torch.float16).max:
+    if not all(abs(float(end)) < torch.finfo(torch.float16).max for end in weight.aminmax()):
         raise NotImplementedError("a weight is beyond float16")
     packed = torch.ops.quantized.linear_prepack_fp16(weight, bias)
-    compute = torch.ops.quantized.linear_dynamic_fp16
+    compute = torch.ops.quantized.linear_dynamic_fp16.default
     padding = _padding()
 
     def linear(x: torch.Tensor) -> torch.Tensor:
-        rows = len(x)
+        rows = x.shape[0]
         if missing := padding[rows % _BLOCK]:
             y: torch.Tensor = compute(pad(x, (0, 0, 0, missing)), packed)[:rows]
             return y
@@ -117,7 +117,7 @@ def _onednn(weight: torch.Tensor, bias: torch.Tensor | None) -> Linear:
     import torch
 
     packed = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
-    compute = torch.ops.mkldnn._linear_pointwise
+    compute = torch.ops.mkldnn._linear_pointwise.default
     return lambda x: compute(x, packed, bias, "none", [], "")
 
 

@@ -115,7 +115,7 @@ class FileTokenizer:
         environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
         environment.filters["tojson"] = _to_json
         environment.globals["raise_exception"] = _refuse
-        environment.globals["dict"] = lambda *items, **named: dict(*items, **named)
+        environment.globals["dict"] = _dict
         environment.globals["namespace"] = _namespace
         environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
         return environment.from_string(self.chat_template or "")
@@ -124,6 +124,11 @@ class FileTokenizer:
 def _to_json(value: Any, ensure_ascii: bool = False, **options: Any) -> str:
     """JSON as templates expect it: Jinja's own filter escapes for HTML."""
     return json.dumps(value, ensure_ascii=ensure_ascii, **options)
+
+
+def _dict(*items: Any, **named: Any) -> dict[Any, Any]:
+    """What templates get for the class dict, on which there are ways out of the sandbox."""
+    return dict(*items, **named)
 
 
 def _namespace(*items: Any, **named: Any) -> Any:
