@@ -41,14 +41,14 @@ TEXT = st.text(max_size=60) | st.sampled_from(
 TURNS = st.lists(st.builds(Message, st.sampled_from(["system", "user", "assistant"]), TEXT), min_size=1, max_size=5)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(turns=TURNS)
 def test_prompts_are_those_of_transformers(pair, turns):
     light, full = (ChatTemplate(tokenizer) for tokenizer in pair)
     assert light.prompt(turns) == full.prompt(turns)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(text=TEXT, tokens=st.lists(st.integers(0, 49151), max_size=20))
 def test_texts_are_those_of_transformers(pair, text, tokens):
     light, full = pair
@@ -63,10 +63,12 @@ def test_texts_are_those_of_transformers(pair, text, tokens):
         tiny.CHATML,
         # trims what it shows, so that an answer to go on with is cut where the template cuts it
         "{% for m in messages %}[{{ m.role }}]{{ m.content | trim }}{% if not loop.last %};{% endif %}{% endfor %}",
-        "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{{ ns.n }}{{ m.content }}{% endfor %}",
-        "{{ bos_token }}{{ messages | tojson }}{{ dict(a=1) | tojson }}{{ eos_token }}",
+        "{% set ns = namespace(n=0) %}"
+        "{% for m in messages %}{% set ns.n = ns.n + 1 %}{{ ns.n }}{{ m.content }}{% endfor %}",
+        "{{ bos_token }}{{ messages[:-1] | tojson }}{{ dict(a='<é>') | tojson }}"
+        "{{ eos_token }}{{ messages[-1].content }}",
         "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
-        "{% if loop.index > 3 %}{% break %}{% endif %}{{ m.content }}{% endfor %}",
+        "{% if loop.index > 4 %}{% break %}{% endif %}{{ m.content }}{% endfor %}",
     ],
 )
 def test_templates_render_as_in_transformers(tmp_path, template):
@@ -92,15 +94,15 @@ def test_templates_render_as_in_transformers(tmp_path, template):
     ],
 )
 def test_a_template_cannot_reach_out_of_its_sandbox(tmp_path, attack):
-    from jinja2.exceptions import SecurityError
+    from jinja2 import TemplateError
 
     folder = tiny.save(tmp_path / "model")
     (folder / "chat_template.jinja").write_text(attack)
-    with pytest.raises(SecurityError):
+    with pytest.raises(TemplateError):
         read_tokenizer(folder).apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
 
 
-async def test_the_embedded_model_needs_no_transformers(models_dir):
+def test_the_embedded_model_needs_no_transformers(models_dir):
     """The import alone takes longer than loading the model."""
     import subprocess
     import sys
