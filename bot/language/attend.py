@@ -11,6 +11,7 @@ operator, only here; it is compared with plain operations once, and those are us
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ def joined(one: Part, other: Part) -> torch.Tensor:
     import torch
 
     share = torch.sigmoid(other[1] - one[1]).unsqueeze(-1)
-    return torch.lerp(one[0], other[0], share.to(one[0].dtype))
+    return torch.lerp(one[0], other[0], share if share.dtype == one[0].dtype else share.to(one[0].dtype))
 
 
 def _plain(
@@ -72,12 +73,18 @@ def _plain(
 def _fused(
     query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor | None, scale: float
 ) -> Part:
+    out, weight = _kernel()(query, keys, values, 0.0, False, attn_mask=mask, scale=scale)
+    return out, weight
+
+
+@cache
+def _kernel() -> Callable[..., Part]:
+    """The fused kernel. Called past torch's Python wrapper of operators, which takes as long as a small one does."""
     import torch
 
-    out, weight = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default(
-        query, keys, values, attn_mask=mask, scale=scale
-    )
-    return out, weight
+    operator = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
+    kernel: Callable[..., Part] = getattr(operator, "_op", operator)
+    return kernel
 
 
 @cache

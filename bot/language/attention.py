@@ -41,15 +41,15 @@ class Segment:
         device = own.shape.device
         self.tokens = sum(counts)
         self._own, self._prefix, self._prefix_length = own, prefix, prefix_length
-        self._sequences, self._longest = len(rows), max(counts)
+        self._sequences, self._longest, self._first = len(rows), max(counts), rows[0]
         new = [(i, j) for i, count in enumerate(counts) for j in range(count)]
         self.positions = [prefix_length + lengths[i] + j for i, j in new]
         self._even = len(new) == self._sequences * self._longest  # as when every sequence has one new token
         self._place = torch.tensor(new, device=device).unbind(dim=1)
         self._stored = [(rows[i], lengths[i] + j) for i, j in new]
         self._slots: torch.Tensor | None = None  # made when they are needed: until then, `own` may still grow
-        in_line = list(rows) == list(range(rows[0], rows[0] + len(rows)))
-        self._rows = slice(rows[0], rows[0] + len(rows)) if in_line else torch.tensor(rows, device=device)
+        line = range(rows[0], rows[0] + len(rows))
+        self._rows = line if list(rows) == list(line) else torch.tensor(rows, device=device)
         self._lengths = torch.tensor(lengths, device=device)
         seen = max(length + count for length, count in zip(lengths, counts, strict=True))
         self._seen = -(-seen // ROUNDING) * ROUNDING
@@ -68,7 +68,7 @@ class Segment:
         """Store the new tokens' keys and values, then attend with their queries.
 
         `query` is (tokens, heads, width), `key_values` (tokens, 2 x key heads, width), keys first. Returns (tokens,
-        heads, width). `cap` bounds the scores softly (Gemma 2); with `window`, a token sees only the last `window`
+        heads x width). `cap` bounds the scores softly (Gemma 2); with `window`, a token sees only the last `window`
         tokens, itself included.
         """
         if self._slots is None:
@@ -76,36 +76,34 @@ class Segment:
         self._own.store(layer, self._slots, key_values)
         tokens, heads, width = query.shape
         key_heads = self._own.shape.heads
-        query = query.view(tokens, key_heads, heads // key_heads, width)
-        keys, values = (part[self._rows, :, : self._seen] for part in self._own.layer(layer))
-        one = self._sequences == 1
-        rows = query.permute(1, 2, 0, 3) if one else self._by_sequence(query)
-        if one:  # its heads are the batch, and each key head is seen by all queries that share it
-            keys, values = (part[0].unsqueeze(1).expand(-1, rows.shape[1], -1, -1) for part in (keys, values))
-        own = attend(rows, keys, values, self._own_mask(window, heads // key_heads), scale, cap)
-        out, weight = (part.permute(2, 0, 1, *range(3, part.ndim)) if one else self._in_a_row(part) for part in own)
+        group = heads // key_heads
+        query = query.view(tokens, key_heads, group, width)
+        mask = self._own_mask(window, group)
+        if self._sequences == 1:  # its heads are the batch, and each key head is seen by all queries that share it
+            keys, values = self._own.read_one(layer, self._first, self._seen, group)
+            out, weight = attend(query.permute(1, 2, 0, 3), keys, values, mask, scale, cap)
+            out, weight = out.permute(2, 0, 1, 3), weight.permute(2, 0, 1)
+        else:
+            keys, values = self._own.read(layer, self._rows, self._seen)
+            out, weight = attend(self._by_sequence(query), keys, values, mask, scale, cap)
+            out, weight = self._in_a_row(out), self._in_a_row(weight)
         if self._prefix is not None:
             out = joined((out, weight), self._attend_prefix(layer, query, scale, cap, window))
-        return out.reshape(tokens, heads, width)
+        return out.reshape(tokens, heads * width)
 
     def _attend_prefix(
         self, layer: int, query: torch.Tensor, scale: float, cap: float | None, window: int | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """What the tokens see of the prefix: (tokens, key heads, heads per key head, width), and its weight."""
         import torch
-        from torch.nn.functional import pad
 
         assert self._prefix is not None
         left = self.tokens % _BLOCK
         if 0 < left < _LEAST:
-            query = pad(query, (0, 0, 0, 0, 0, 0, 0, _LEAST - left))
-        rows = query.permute(1, 2, 0, 3)
-        keys, values = (
-            part[0, :, None, : self._prefix_length].expand(-1, rows.shape[1], -1, -1)
-            for part in self._prefix.layer(layer)
-        )
+            query = torch.constant_pad_nd(query, (0, 0, 0, 0, 0, 0, 0, _LEAST - left))
+        keys, values = self._prefix.read_one(layer, 0, self._prefix_length, query.shape[2])
         mask = self._prefix_mask(window, query.shape[0])
-        out, weight = attend(rows, keys, values, mask, scale, cap)
+        out, weight = attend(query.permute(1, 2, 0, 3), keys, values, mask, scale, cap)
         if mask is not None:  # the window may have left the prefix behind
             weight = weight.masked_fill(torch.isneginf(mask).all(dim=-1), -torch.inf)
         return out.permute(2, 0, 1, 3)[: self.tokens], weight.permute(2, 0, 1)[: self.tokens]

@@ -54,8 +54,8 @@ class Decoder:
         self._is = architecture
         self._device, self._dtype = device, dtype
         table = weights["model.embed_tokens.weight"]
-        # looked up row by row: on the CPU it stays as it lies in the file
-        self._embedding = table if device.type == "cpu" else table.to(device, dtype)
+        # looked up row by row: on the CPU it stays in the dtype of the file, and a copy lets the file's mapping go
+        self._embedding = table.clone() if device.type == "cpu" else table.to(device, dtype)
         self._norm_weight = self._norm_of(weights, "model.norm")
         with ThreadPoolExecutor(torch.get_num_threads() if device.type == "cpu" else 1) as pool:
             # packing weights is most of the work of loading, and one thread's work each
@@ -117,7 +117,7 @@ class Decoder:
                     window=layer.kind.window,
                 )
             )
-        return layer.out((outs[0] if len(outs) == 1 else torch.cat(outs)).flatten(1))
+        return layer.out(outs[0] if len(outs) == 1 else torch.cat(outs))
 
     def _feed(self, layer: _Layer, x: torch.Tensor) -> torch.Tensor:
         from torch.nn.functional import gelu, silu
@@ -130,10 +130,10 @@ class Decoder:
         """Root mean square norm (Zhang and Sennrich 2019), computed in float32."""
         import torch
 
-        wide = x.float()
+        wide = x if x.dtype == torch.float32 else x.float()
         root = torch.linalg.vecdot(wide, wide).add_(x.shape[-1] * self._is.epsilon).rsqrt_().unsqueeze_(-1)
         normed: torch.Tensor = (wide * root).mul_(weight)
-        return normed.to(self._dtype)
+        return normed if x.dtype == torch.float32 else normed.to(self._dtype)
 
     def _rotations(self, positions: list[int]) -> dict[Rope, tuple[torch.Tensor, torch.Tensor]]:
         """For each encoding the cosines and sines that turn heads at these positions: (tokens, 1, width) each."""

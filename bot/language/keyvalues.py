@@ -37,6 +37,7 @@ class KeyValues:
     def __init__(self, shape: Shape, rows: int, capacity: int) -> None:
         self.shape = shape
         self._both = self._zeros(rows, capacity)
+        self._views: tuple[tuple[int, ...], list[tuple[torch.Tensor, torch.Tensor]]] = ((), [])
 
     @property
     def rows(self) -> int:
@@ -52,10 +53,26 @@ class KeyValues:
         """Memory it takes."""
         return self._both.nbytes
 
-    def layer(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keys and values of a layer, (rows, heads, capacity, width) each."""
-        keys, values = self._both[index]
-        return keys, values
+    def read(self, layer: int, rows: range | torch.Tensor, tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The first `tokens` keys and values of some rows, (rows, heads, tokens, width) each."""
+        if not isinstance(rows, range):
+            keys, values = self._both[layer, :, rows, :, :tokens]
+            return keys, values
+        return self._viewed((rows.start, rows.stop, tokens))[layer]
+
+    def read_one(self, layer: int, row: int, tokens: int, group: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same of one row, its heads as the batch: (heads, group, tokens, width), alike for all of the group."""
+        return self._viewed((row, row + 1, tokens, group))[layer]
+
+    def _viewed(self, what: tuple[int, ...]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Views by layer. Those asked for last are kept: step after step asks for the same."""
+        if self._views[0] != what:
+            start, stop, tokens, *group = what
+            part = self._both[:, :, start:stop, :, :tokens]
+            if group:
+                part = part[:, :, 0].unsqueeze(3).expand(-1, -1, -1, group[0], -1, -1)
+            self._views = what, [(both[0], both[1]) for both in part]
+        return self._views[1]
 
     def slots(self, places: Sequence[tuple[int, int]]) -> torch.Tensor:
         """What `store` needs to know of the (row, place in the row) of each token that it is to store."""
@@ -78,6 +95,7 @@ class KeyValues:
         old = self._both
         self._both = self._zeros(max(rows, self.rows), max(capacity, self.capacity))
         self._both[:, :, : old.shape[2], :, : old.shape[4]] = old
+        self._views = (), []
 
     def move(self, source: int, target: int, length: int) -> None:
         """Copy the first `length` tokens of row `source` to row `target`."""
