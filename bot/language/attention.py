@@ -1,96 +1,24 @@
 """Attention over keys and values that are kept apart: a prefix that many sequences share, and what each has of its own.
 
-The engine runs a step as one flat batch: the new tokens of all sequences in a row, (1, tokens), whatever sequence they
-belong to and however many each has. Everything in a transformer treats tokens one by one, except attention. Here the
-flat batch is taken apart into segments, each attends to its own keys and values, and the results go back in a row.
-
-transformers calls `attend` in every layer of a model whose attention implementation is called IMPLEMENTATION, and
-passes the keyword argument `step` of the model's forward call on to it.
+The engine runs a step as one flat batch: the new tokens of all sequences in a row, whatever sequence they belong to
+and however many each has. Everything in a transformer treats tokens one by one, except attention. Here the flat batch
+is taken apart into segments. A segment's tokens attend to the prefix and to their own sequence, each by itself, and the
+two results are put together (attend.py). So a prefix is read once for all sequences, and never copied for each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bot.language.attend import attend, joined
+from bot.language.keyvalues import ROUNDING, KeyValues
 
 if TYPE_CHECKING:
     import torch
 
-IMPLEMENTATION = "kindling"
-
-_LEAST_ROWS = (
-    4  # below it, CPU matrix kernels change their order of summation, and a row would depend on its neighbours
-)
-_KEYS_MULTIPLE = 16  # keys are read in whole vectors, so that padding does not shift the order of summation either
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What of a model decides the shape of its keys and values."""
-
-    layers: int
-    heads: int  # of keys and values
-    width: int  # of one head
-    dtype: torch.dtype
-    device: torch.device
-
-    @property
-    def bytes_per_token(self) -> int:
-        return 2 * self.layers * self.heads * self.width * self.dtype.itemsize
-
-
-class KeyValues:
-    """Keys and values of some sequences: two tensors (layers, rows, heads, capacity, width), one row a sequence.
-
-    Unused places hold zeros or what was there before; masks hide them, and they are finite, so hiding them suffices.
-    """
-
-    def __init__(self, shape: Shape, rows: int, capacity: int) -> None:
-        self.shape = shape
-        self.keys, self.values = self._zeros(rows, capacity), self._zeros(rows, capacity)
-
-    @property
-    def rows(self) -> int:
-        return self.keys.shape[1]
-
-    @property
-    def capacity(self) -> int:
-        """Tokens a row has place for."""
-        return self.keys.shape[3]
-
-    @property
-    def bytes(self) -> int:
-        """Memory it takes."""
-        return self.keys.nbytes + self.values.nbytes
-
-    def fit(self, rows: int, capacity: int) -> None:
-        """Make room for that much at least, keeping what is there."""
-        if rows <= self.rows and capacity <= self.capacity:
-            return
-        rows, capacity = max(rows, self.rows), max(capacity, self.capacity)
-        for name in ("keys", "values"):
-            old = getattr(self, name)
-            new = self._zeros(rows, capacity)
-            new[:, : old.shape[1], :, : old.shape[3]] = old
-            setattr(self, name, new)
-
-    def move(self, source: int, target: int, length: int) -> None:
-        """Copy the first `length` tokens of row `source` to row `target`."""
-        for tensor in (self.keys, self.values):
-            tensor[:, target, :, :length] = tensor[:, source, :, :length]
-
-    def copy_first(self, other: KeyValues, length: int) -> None:
-        """Take the first `length` tokens of `other`'s first row into the first row."""
-        self.keys[:, 0, :, :length] = other.keys[:, 0, :, :length]
-        self.values[:, 0, :, :length] = other.values[:, 0, :, :length]
-
-    def _zeros(self, rows: int, capacity: int) -> torch.Tensor:
-        import torch
-
-        s = self.shape
-        capacity = -(-capacity // _KEYS_MULTIPLE) * _KEYS_MULTIPLE
-        return torch.zeros(s.layers, rows, s.heads, capacity, s.width, dtype=s.dtype, device=s.device)
+# CPU matrix kernels work on blocks of this many rows, and sum up in another order where fewer than _LEAST are left
+_BLOCK, _LEAST = 32, 4
 
 
 class Segment:
@@ -111,149 +39,128 @@ class Segment:
         import torch
 
         device = own.shape.device
-        self.own, self.prefix, self.prefix_length = own, prefix, prefix_length
-        self.tokens, self._sequences, self._longest = sum(counts), len(rows), max(counts)
+        self.tokens = sum(counts)
+        self._own, self._prefix, self._prefix_length = own, prefix, prefix_length
+        self._sequences, self._longest, self._first = len(rows), max(counts), rows[0]
         new = [(i, j) for i, count in enumerate(counts) for j in range(count)]
         self.positions = [prefix_length + lengths[i] + j for i, j in new]
+        self._even = len(new) == self._sequences * self._longest  # as when every sequence has one new token
         self._place = torch.tensor(new, device=device).unbind(dim=1)
-        self._store = torch.tensor([(rows[i], lengths[i] + j) for i, j in new], device=device).unbind(dim=1)
+        self._stored = [(rows[i], lengths[i] + j) for i, j in new]
+        self._slots: torch.Tensor | None = None  # made when they are needed: until then, `own` may still grow
+        line = range(rows[0], rows[0] + len(rows))
+        self._rows = line if list(rows) == list(line) else torch.tensor(rows, device=device)
         self._lengths = torch.tensor(lengths, device=device)
-        in_line = list(rows) == list(range(rows[0], rows[0] + len(rows)))
-        self._rows = slice(rows[0], rows[0] + len(rows)) if in_line else torch.tensor(rows, device=device)
         seen = max(length + count for length, count in zip(lengths, counts, strict=True))
-        self._seen = -(-seen // _KEYS_MULTIPLE) * _KEYS_MULTIPLE
-        self._masks: dict[int | None, torch.Tensor] = {}
+        self._seen = -(-seen // ROUNDING) * ROUNDING
+        self._masks: dict[tuple[str, int | None], torch.Tensor | None] = {}
 
     def attend(
         self,
         layer: int,
         query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
+        key_values: torch.Tensor,
         *,
         scale: float,
         cap: float | None = None,
         window: int | None = None,
     ) -> torch.Tensor:
-        """Store the new tokens' keys and values (tokens, key heads, width); attend with `query` (tokens, heads, width).
+        """Store the new tokens' keys and values, then attend with their queries.
 
-        Returns (tokens, heads, width). `cap` bounds the scores softly (Gemma 2); with `window`, a token sees only the
-        last `window` tokens, itself included.
+        `query` is (tokens, heads, width), `key_values` (tokens, 2 x key heads, width), keys first. Returns (tokens,
+        heads x width). `cap` bounds the scores softly (Gemma 2); with `window`, a token sees only the last `window`
+        tokens, itself included.
         """
+        if self._slots is None:
+            self._slots = self._own.slots(self._stored)
+        self._own.store(layer, self._slots, key_values)
+        tokens, heads, width = query.shape
+        key_heads = self._own.shape.heads
+        group = heads // key_heads
+        query = query.view(tokens, key_heads, group, width)
+        mask = self._own_mask(window, group)
+        if self._sequences == 1:  # its heads are the batch, and each key head is seen by all queries that share it
+            keys, values = self._own.read_one(layer, self._first, self._seen, group)
+            out, weight = attend(query.permute(1, 2, 0, 3), keys, values, mask, scale, cap)
+            out, weight = out.permute(2, 0, 1, 3), weight.permute(2, 0, 1)
+        else:
+            keys, values = self._own.read(layer, self._rows, self._seen)
+            out, weight = attend(self._by_sequence(query), keys, values, mask, scale, cap)
+            out, weight = self._in_a_row(out), self._in_a_row(weight)
+        if self._prefix is not None:
+            out = joined((out, weight), self._attend_prefix(layer, query, scale, cap, window))
+        return out.reshape(tokens, heads * width)
+
+    def _attend_prefix(
+        self, layer: int, query: torch.Tensor, scale: float, cap: float | None, window: int | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the tokens see of the prefix: (tokens, key heads, heads per key head, width), and its weight."""
         import torch
 
-        row, slot = self._store
-        own_keys, own_values = self.own.keys[layer], self.own.values[layer]
-        own_keys[row, :, slot], own_values[row, :, slot] = key, value
-        keys, values = own_keys[self._rows, :, : self._seen], own_values[self._rows, :, : self._seen]
+        assert self._prefix is not None
+        left = self.tokens % _BLOCK
+        if 0 < left < _LEAST:
+            query = torch.constant_pad_nd(query, (0, 0, 0, 0, 0, 0, 0, _LEAST - left))
+        keys, values = self._prefix.read_one(layer, 0, self._prefix_length, query.shape[2])
+        mask = self._prefix_mask(window, query.shape[0])
+        out, weight = attend(query.permute(1, 2, 0, 3), keys, values, mask, scale, cap)
+        if mask is not None:  # the window may have left the prefix behind
+            weight = weight.masked_fill(torch.isneginf(mask).all(dim=-1), -torch.inf)
+        return out.permute(2, 0, 1, 3)[: self.tokens], weight.permute(2, 0, 1)[: self.tokens]
 
-        queries = self._by_sequence(query * scale, key.shape[1])
-        scores = queries @ keys.transpose(-1, -2)
-        if self.prefix is not None:
-            shared_keys = self.prefix.keys[layer, 0, :, : self.prefix_length]
-            scores = torch.cat([_times_shared(queries, shared_keys.transpose(-1, -2)), scores], dim=-1)
-        scores = scores.float()
-        if cap is not None:
-            scores = torch.tanh(scores / cap) * cap
-        mask = self._mask(window)
-        sequences, key_heads, _, seen = scores.shape
-        by_token = scores.view(sequences, key_heads, -1, self._longest, seen)  # adding to the view adds to the scores
-        by_token[..., seen - mask.shape[-1] :] += mask
-        weights = torch.softmax(scores, dim=-1).to(value.dtype)
-
-        out = weights[..., self.prefix_length :] @ values
-        if self.prefix is not None:
-            shared_values = self.prefix.values[layer, 0, :, : self.prefix_length]
-            out = out + _times_shared(weights[..., : self.prefix_length], shared_values)
-        return self._in_a_row(out)
-
-    def _by_sequence(self, query: torch.Tensor, key_heads: int) -> torch.Tensor:
-        """(tokens, heads, width) to (sequences, key heads, heads per key head x longest, width), padded with zeros."""
-        heads, width = query.shape[1:]
-        padded = query
-        if self.tokens != self._sequences:
-            padded = query.new_zeros(self._sequences, self._longest, heads, width)
+    def _by_sequence(self, query: torch.Tensor) -> torch.Tensor:
+        """(tokens, key heads, group, width) to (sequences, key heads, group x longest, width), padded with zeros."""
+        if self._longest == 1:
+            return query
+        if self._even:
+            padded = query.view(self._sequences, self._longest, *query.shape[1:])
+        else:
+            padded = query.new_zeros(self._sequences, self._longest, *query.shape[1:])
             padded[self._place] = query
-        padded = padded.view(self._sequences, self._longest, key_heads, heads // key_heads, width)
         return padded.permute(0, 2, 3, 1, 4).flatten(2, 3)
 
     def _in_a_row(self, out: torch.Tensor) -> torch.Tensor:
-        """The way back: (sequences, key heads, heads per key head x longest, width) to (tokens, heads, width)."""
-        sequences, key_heads, _, width = out.shape
-        out = out.view(sequences, key_heads, -1, self._longest, width).permute(0, 3, 1, 2, 4).flatten(2, 3)
-        return out[self._place] if self.tokens != self._sequences else out.flatten(0, 1)
+        """The way back: (sequences, key heads, group x longest, ...) to (tokens, key heads, group, ...)."""
+        if self._longest == 1:
+            return out
+        sequences, key_heads, rows = out.shape[:3]
+        out = out.view(sequences, key_heads, rows // self._longest, self._longest, *out.shape[3:]).movedim(3, 1)
+        return out.flatten(0, 1) if self._even else out[self._place]
 
-    def _mask(self, window: int | None) -> torch.Tensor:
-        """What new tokens must not see is -inf, the rest 0: (sequences, 1, 1, longest, keys).
-
-        It covers all keys, or only the sequences' own where the whole prefix is seen, as it is without a window.
-        """
+    def _own_mask(self, window: int | None, group: int) -> torch.Tensor | None:
+        """-inf where a token must not see, else 0: (sequences, 1, group x longest, keys), or without group for one."""
         import torch
 
-        if window is not None and window > max(self.positions):
-            window = None
-        if window not in self._masks:
+        window = self._effective(window)
+        if ("own", window) not in self._masks:
             device = self._lengths.device
-            # places are counted from the end of the prefix
-            token = self._lengths[:, None] + torch.arange(self._longest, device=device)
-            key = torch.arange(0 if window is None else -self.prefix_length, self._seen, device=device)
-            hidden = key > token[..., None]
+            token = (self._lengths[:, None] + torch.arange(self._longest, device=device))[..., None]
+            key = torch.arange(self._seen, device=device)
+            hidden = key > token
             if window is not None:
-                hidden |= key <= token[..., None] - window
-            mask = torch.zeros(hidden.shape, device=device).masked_fill_(hidden, -torch.inf)
-            self._masks[window] = mask[:, None, None]
-        return self._masks[window]
+                hidden |= key <= token - window
+            mask = torch.zeros(hidden.shape, dtype=self._own.shape.dtype, device=device)
+            mask.masked_fill_(hidden, -torch.inf)
+            if self._sequences > 1:
+                mask = mask[:, None].expand(-1, group, -1, -1).flatten(1, 2)
+            self._masks["own", window] = mask[:, None]
+        return self._masks["own", window]
 
+    def _prefix_mask(self, window: int | None, rows: int) -> torch.Tensor | None:
+        """The same for the prefix, which is seen whole where no window ends in it: (1, 1, rows, keys) or None."""
+        import torch
 
-def _times_shared(rows: torch.Tensor, shared: torch.Tensor) -> torch.Tensor:
-    """(sequences, heads, rows, n) times (heads, n, m), which all sequences share: one product a head.
+        window = self._effective(window)
+        if window is None:
+            return None
+        if ("prefix", window) not in self._masks:
+            device = self._lengths.device
+            token = torch.tensor(self.positions + [0] * (rows - self.tokens), device=device)[:, None]
+            hidden = torch.arange(self._prefix_length, device=device) <= token - window
+            mask = torch.zeros(hidden.shape, dtype=self._own.shape.dtype, device=device)
+            self._masks["prefix", window] = mask.masked_fill_(hidden, -torch.inf)[None, None]
+        return self._masks["prefix", window]
 
-    This is where a shared prefix pays: its keys and values are read once for all sequences.
-    """
-    from torch.nn.functional import pad
-
-    sequences, _heads, count, _width = rows.shape
-    flat = rows.transpose(0, 1).flatten(1, 2)
-    product: torch.Tensor = pad(flat, (0, 0, 0, max(0, _LEAST_ROWS - flat.shape[1]))) @ shared
-    product = product[:, : flat.shape[1]].reshape(flat.shape[0], sequences, count, -1)
-    return product.transpose(0, 1)
-
-
-def attend(
-    module: Any,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    _mask: torch.Tensor | None,
-    *,
-    step: Sequence[Segment],
-    scaling: float,
-    softcap: float | None = None,
-    sliding_window: int | None = None,
-    **_: Any,
-) -> tuple[torch.Tensor, None]:
-    """Attention as transformers' AttentionInterface wants it, for one layer of one step.
-
-    `query` is (1, heads, tokens, width), `key` and `value` (1, key heads, tokens, width), with positions already in
-    them; returns (1, tokens, heads, width). `step` are the segments whose tokens, in a row, make up the batch.
-    """
-    import torch
-
-    query, key, value = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
-    outs, start = [], 0
-    for segment in step:
-        mine = slice(start, start := start + segment.tokens)
-        parts = query[mine], key[mine], value[mine]
-        outs.append(segment.attend(module.layer_idx, *parts, scale=scaling, cap=softcap, window=sliding_window))
-    return torch.cat(outs)[None], None
-
-
-def use_in(model: Any) -> Shape:
-    """Make `attend` the attention of a transformers model; returns the shape of its keys and values."""
-    from transformers import AttentionInterface
-
-    AttentionInterface.register(IMPLEMENTATION, attend)
-    model.set_attn_implementation(IMPLEMENTATION)
-    config = model.config
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return Shape(config.num_hidden_layers, config.num_key_value_heads, width, model.dtype, model.device)
+    def _effective(self, window: int | None) -> int | None:
+        """The window if any token is so far on that it hides something."""
+        return None if window is None or window > max(self.positions) else window

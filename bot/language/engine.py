@@ -23,9 +23,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bot.language.attention import KeyValues, Segment, Shape
+from bot.language.attention import Segment
 from bot.language.base import Piece
+from bot.language.decoder import Decoder
 from bot.language.errors import LanguageError
+from bot.language.keyvalues import KeyValues
 from bot.language.loading import Loaded, out_of_memory
 from bot.language.prefixes import PrefixCache
 from bot.language.requests import Answer, Request
@@ -106,12 +108,13 @@ class _Work:
 
 
 class Engine:
-    """Runs requests on a model whose attention is attention.py's. Everything is called on one thread."""
+    """Runs requests on a decoder. Everything is called on one thread."""
 
-    def __init__(self, loaded: Loaded, shape: Shape, limits: Limits | None = None) -> None:
-        """`shape` is what attention.use_in returned for the model."""
+    def __init__(self, loaded: Loaded, decoder: Decoder, limits: Limits | None = None) -> None:
+        """`decoder` is the model in `loaded`."""
         self._loaded = loaded
-        self._shape = shape
+        self._decoder = decoder
+        self._shape = decoder.shape
         self._limits = limits or Limits()
         self._groups: list[_Group] = []
         self._prefixes = PrefixCache(self._limits.prefixes)
@@ -267,7 +270,8 @@ class Engine:
                     drawing.append((item.group, row))
             if not item.rows:
                 start += item.segment.tokens
-        logits = self._forward(work, last)
+        tokens = [token for item in work for token in item.tokens]
+        logits = self._decoder.forward(tokens, [item.segment for item in work], last)
         for item in work:
             if not item.rows:
                 item.group.read += item.segment.tokens
@@ -275,23 +279,6 @@ class Engine:
                     self._prefixes.keep(item.group.prefix_tokens, item.group.prefix)
         if logits is not None:
             self._draw(logits, drawing)
-
-    def _forward(self, work: list[_Work], last: list[int]) -> torch.Tensor | None:
-        """Logits (len(last), vocabulary), or None where nothing is to be drawn."""
-        import torch
-
-        model, device = self._loaded.model, self._loaded.device
-        inputs = {
-            "input_ids": torch.tensor([[token for item in work for token in item.tokens]], device=device),
-            "position_ids": torch.tensor([[p for item in work for p in item.segment.positions]], device=device),
-            "step": [item.segment for item in work],
-            "use_cache": False,
-        }
-        if not last:
-            model.base_model(**inputs)
-            return None
-        logits: torch.Tensor = model(**inputs, logits_to_keep=torch.tensor(last, device=device)).logits[0]
-        return logits
 
     def _draw(self, logits: torch.Tensor, drawing: list[tuple[_Group, _Row]]) -> None:
         answers = [row.answer for _, row in drawing]

@@ -7,20 +7,27 @@ that comes with a model is never run, and weights are read from safetensors only
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bot.language.architecture import UnknownArchitecture, describe, read_config
 from bot.language.chat import ChatTemplate
 from bot.language.conversion import Progress, converted, recipe_for_file
+from bot.language.decoder import Decoder
 from bot.language.errors import LanguageError, ModelNotFound, ModelTooLarge
 from bot.language.packed import has_fast_bf16
 from bot.language.surroundings import offline, quiet
+from bot.language.tokenizer import read_tokenizer
+from bot.language.weights import stored_weights
 
 if TYPE_CHECKING:
     import torch
+
+log = logging.getLogger(__name__)
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _FILES = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
@@ -33,7 +40,7 @@ class Loaded:
     `window` is how many tokens it can see, prompt and answer together; `end_tokens` end an answer.
     """
 
-    model: Any  # transformers.PreTrainedModel
+    model: Any  # a Decoder, or a transformers.PreTrainedModel
     template: ChatTemplate
     device: torch.device
     window: int
@@ -101,31 +108,49 @@ def _complete(folder: Path) -> bool:
 def load(folder: Path, device: str = "auto") -> Loaded:
     """Load the model in `folder`. `device` is "cpu", "cuda" (or "cuda:1") or "auto": CUDA where there is any.
 
-    Takes a second or so for a small model. Raises ModelNotFound when the folder holds no readable model, ModelTooLarge
-    when it does not fit in memory, and LanguageError for a device that is not there.
+    Models of an architecture that is known here run on decoder.py. transformers, whose import takes longer than
+    loading a small model, is needed for others only. Raises ModelNotFound when the folder holds no readable model,
+    ModelTooLarge when it does not fit in memory, and LanguageError for a device that is not there.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     # PyTorch gives a thread that first computes now the count that some thread set last, and the embedder's thread sets
     # one while it embeds a query: without this the model might be left with a single core for good.
     torch.set_num_threads(_threads())
     where = _device(device)
     try:
-        with offline(), quiet():
-            tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
-            model = AutoModelForCausalLM.from_pretrained(
-                str(folder), local_files_only=True, dtype=compute_dtype(where), use_safetensors=True
-            )
-        model = model.to(where).eval()
+        config = read_config(folder)
+        tokenizer = read_tokenizer(folder)
+        model = _decoder(folder, config, where) or _any_model(folder, where)
     except Exception as error:
         if too_large := out_of_memory(error):
             raise too_large from error
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise ModelNotFound(f"{folder} holds no readable model: {reason}") from error
-    text_config = model.config.get_text_config()
-    window = getattr(text_config, "max_position_embeddings", None) or 2048
-    return Loaded(model, ChatTemplate(tokenizer), torch.device(where), window, _end_tokens(model, tokenizer))
+    window = config.get("max_position_embeddings") or 2048
+    return Loaded(model, ChatTemplate(tokenizer), where, window, _end_tokens(folder, config, tokenizer))
+
+
+def _decoder(folder: Path, config: dict[str, Any], device: torch.device) -> Decoder | None:
+    """The model on decoder.py, or None with a line in the log if that does not know everything about it."""
+    try:
+        architecture = describe(config)
+    except UnknownArchitecture as unknown:
+        log.info("The fast engine does not know %s: using the plain one", unknown)
+        return None
+    with stored_weights(folder) as weights:
+        return Decoder(architecture, weights, device, compute_dtype(device))
+
+
+def _any_model(folder: Path, device: torch.device) -> Any:
+    """Any causal language model that transformers knows."""
+    from transformers import AutoModelForCausalLM
+
+    with offline(), quiet():
+        model = AutoModelForCausalLM.from_pretrained(
+            str(folder), local_files_only=True, dtype=compute_dtype(device), use_safetensors=True
+        )
+        return model.to(device).eval()
 
 
 def _threads() -> int:
@@ -157,11 +182,14 @@ def compute_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if has_fast_bf16() else torch.float32
 
 
-def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+def _end_tokens(folder: Path, config: dict[str, Any], tokenizer: Any) -> frozenset[int]:
     """Every token that ends an answer: some models have several, and not all say so in the same place."""
-    ends = getattr(model.generation_config, "eos_token_id", None)
-    listed = ends if isinstance(ends, list) else [ends]
-    return frozenset(token for token in [*listed, tokenizer.eos_token_id] if token is not None)
+    file = folder / "generation_config.json"
+    generation = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    ends: list[int] = []
+    for said in (generation.get("eos_token_id"), config.get("eos_token_id"), tokenizer.eos_token_id):
+        ends += said if isinstance(said, list) else [] if said is None else [said]
+    return frozenset(ends)
 
 
 def out_of_memory(error: BaseException) -> ModelTooLarge | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from bot.language.base import Continuation, Message, Piece
 from bot.language.conversion import Progress, silent
+from bot.language.decoder import Decoder
 from bot.language.engine import Engine, Limits
 from bot.language.errors import LanguageError, ModelTimeout
 from bot.language.loading import Loaded, find, load
@@ -18,20 +18,12 @@ from bot.language.plain import PlainEngine
 from bot.language.requests import Deliver, make_request
 from bot.worker import Worker
 
-log = logging.getLogger(__name__)
-
-FAMILIES = frozenset({"llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "smollm3"})
-"""Model types whose attention differs in nothing that attention.py does not do."""
-
-GROWING_ROPES = frozenset({"dynamic", "longrope"})
-"""Position encodings that change with the length of the text, and with it keys that are already kept."""
-
 FindFolder = Callable[[Progress], Path]
 """Returns the folder to load, having fetched or converted what is needed. Called on the engine's thread."""
 
 
 class LocalModel:
-    """A transformers model behind the LanguageModel interface.
+    """A model on this machine behind the LanguageModel interface.
 
     Nothing is loaded before `load` or the first `stream`. All of the model's work is done on one worker thread, one
     engine step at a time; requests join and leave between steps.
@@ -155,18 +147,10 @@ def _closed() -> LanguageError:
 
 
 def make_engine(loaded: Loaded, limits: Limits | None = None) -> Engine | PlainEngine:
-    """The fast engine for models of the families that it knows, else the plain one."""
-    from bot.language.attention import use_in
-    from bot.language.packed import pack_linears
-
-    config = loaded.model.config
-    rope = (getattr(config, "rope_parameters", None) or {}).get("rope_type", "default")
-    if config.model_type not in FAMILIES or rope in GROWING_ROPES:
-        log.info("The fast engine does not know %s models: using the plain one", config.model_type)
-        return PlainEngine(loaded)
-    if loaded.device.type == "cpu":
-        pack_linears(loaded.model)
-    return Engine(loaded, use_in(loaded.model), limits)
+    """The fast engine for a model that runs on a decoder, else the plain one."""
+    if isinstance(loaded.model, Decoder):
+        return Engine(loaded, loaded.model, limits)
+    return PlainEngine(loaded)
 
 
 def local_model(source: str, models_dir: Path, **options: Any) -> LocalModel:

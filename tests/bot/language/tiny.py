@@ -61,17 +61,32 @@ def config(family: str, **changes: Any) -> Any:
 
 
 def model(family: str, **changes: Any) -> Any:
-    """A model with random weights, the same at each call."""
+    """A model with random weights, the same at each call; in float32, but rounded to bf16, as real ones come."""
     import torch
     from transformers import AutoModelForCausalLM
 
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        return AutoModelForCausalLM.from_config(config(family, **changes), dtype=torch.float32).eval()
+        made = AutoModelForCausalLM.from_config(config(family, **changes), dtype=torch.float32).eval()
+    for parameter in made.parameters():
+        parameter.data = parameter.data.bfloat16().float()
+    return made
 
 
 def loaded(family: str, **changes: Any) -> Loaded:
-    """The model as loading.load would return it."""
+    """The model on a decoder, as loading.load would return it for a family that is known."""
+    import torch
+
+    from bot.language.architecture import describe
+    from bot.language.decoder import Decoder
+
+    made, cpu = model(family, **changes), torch.device("cpu")
+    decoder = Decoder(describe(made.config.to_dict()), made.state_dict(), cpu, torch.float32)
+    return Loaded(decoder, ChatTemplate(tokenizer()), cpu, 1024, frozenset({END}))
+
+
+def plain(family: str, **changes: Any) -> Loaded:
+    """The model on transformers, as loading.load would return it for any other."""
     import torch
 
     return Loaded(model(family, **changes), ChatTemplate(tokenizer()), torch.device("cpu"), 1024, frozenset({END}))
