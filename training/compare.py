@@ -37,9 +37,11 @@ def main(
     _, unseen = split(read(sorted((HERE / "examples").glob("*.jsonl"))), held_out, seed)
     asked = [example for example in unseen if example.task == "brainstorm"][:count]
     before = LocalModel(
-        "untuned", lambda tell: converted(Conversion(find_gguf(), GGUF_SHA256, GGUF_SHA256), models, tell)
+        "untuned",
+        lambda tell: converted(Conversion(find_gguf(), GGUF_SHA256, GGUF_SHA256), models, tell),
+        timeout=None,
     )
-    after = embedded_model(models, adapter=adapter)
+    after = embedded_model(models, adapter=adapter, timeout=None)
     sampling = [Sampling(temperature=temperature, max_tokens=120, seed=seed + number) for number in range(len(asked))]
     answers = [asyncio.run(_answers(model, asked, sampling)) for model in (before, after)]
     out.write_text(_page(asked, answers[0], answers[1], temperature), encoding="utf-8")
