@@ -28,6 +28,7 @@ from bot.ideation.library import Library, spaces_for
 from bot.ideation.parsing import Malformed, parse_critique, parse_outline
 from bot.ideation.rules import Rules
 from bot.ideation.shelf import Shelf
+from bot.ideation.tuning import Tuning
 from bot.ideation.types import Brief, Critique, Idea, Move, Technique
 from bot.ideation.walls import Walls
 from bot.language.base import Continuation, Message, Sampling, complete
@@ -62,7 +63,8 @@ class Replay:
 class Record:
     """All that is kept about a person: ideas of their own space, their keeps, votes and duels, and what they brought.
 
-    `opted_out` says whether they asked that nothing they post in a channel be kept.
+    `opted_out` says whether they asked that nothing they post in a channel be kept, `tuning` when they agreed that the
+    model may learn from what they keep.
     """
 
     ideas: list[Entry]
@@ -70,6 +72,7 @@ class Record:
     duels: list[dict[str, str]]
     brought: list[dict[str, Any]]
     opted_out: bool = False
+    tuning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,8 @@ class Studio:
     `rules` are the house rules of servers and their channels; `shelf` is what people put into their space's library;
     `choices` are duels, and what a space's choices say of its taste.
     `channels` are the ones whose messages are kept; `walls` know which sources not everybody may see;
-    `digests` are for channels that ask for them, and say what `rising` tells.
+    `digests` are for channels that ask for them, and say what `rising` tells; `tuning` knows who agreed to be learned
+    from.
     """
 
     def __init__(self, library: Library, engine: Engine, writer: Writer, rising: Rising | None = None) -> None:
@@ -100,6 +104,7 @@ class Studio:
         self.channels = Channels(library)
         self.walls = Walls(library)
         self.digests = Digests(library, rising)
+        self.tuning = Tuning(library)
 
     def brainstorm(
         self,
@@ -396,17 +401,24 @@ class Studio:
         marks = await self._library.run(self._library.journal.marks, person)
         brought = [*await self.shelf.brought_by(person), *await self.channels.posted_by(person)]
         return Record(
-            ideas, marks, await self.choices.of_person(person), brought, await self.channels.opted_out(person)
+            ideas,
+            marks,
+            await self.choices.of_person(person),
+            brought,
+            await self.channels.opted_out(person),
+            await self.tuning.agreed(person),
         )
 
     async def forget(self, person: str) -> Forgotten:
         """Remove all that is kept about a person, and say how much it was. Ideas made in a server stay with it.
 
-        From then on nothing that they post in a channel is kept, until they ask for it (`channels.opt_in`).
+        From then on nothing that they post in a channel is kept, until they ask for it (`channels.opt_in`). What a
+        tuned model has learned from ideas that they kept stays until it is tuned anew.
         """
         journal = self._library.journal
         marks = await self._library.run(journal.forget_person, person) + await self.choices.forget_person(person)
         ideas = await self._library.run(journal.forget_space, person)
+        await self.tuning.agree(person, False)
         return Forgotten(ideas, marks, await self.shelf.forget(person) + await self.channels.opt_out(person))
 
     async def ingest(
