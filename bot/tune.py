@@ -5,6 +5,7 @@ What may be learned from is `bot/ideation/tuning.py`'s to say, how it is learned
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -51,8 +52,7 @@ async def lessons_for(settings: Settings, wish: Wish) -> Lessons:
 def carry_out(settings: Settings, console: Console, wish: Wish, lessons: Lessons) -> None:
     """Say what would be learned from and how long it takes; if the owner wants it, do it and say what came of it."""
     records = lessons.records
-    estimate = estimated_minutes(records, wish.epochs)
-    _say(console, _plan(lessons, min(estimate, wish.minutes or estimate)))
+    _say(console, [*_plan(lessons), _duration(estimated_minutes(records, wish.epochs), wish.minutes)])
     if settings.server or settings.model != EMBEDDED:
         _say(console, ["Your settings name another model: only the embedded one is tuned, and it is not in use."])
     if wish.dry_run:
@@ -78,17 +78,25 @@ def take_back(settings: Settings, console: Console) -> None:
         _say(console, ["The embedded model is the one that Kindling came with: there is nothing to undo."])
 
 
-def _plan(lessons: Lessons, minutes: float) -> list[str]:
+def _plan(lessons: Lessons) -> list[str]:
     places = ", ".join(f"{count} of {_named(space)}" for space, count in lessons.by_space.items())
     lines = [f"To learn from: {len(lessons.entries)} kept ideas for {lessons.briefs} briefs ({places})."]
     if lessons.left_out:
         lines.append("Left out: " + "; ".join(f"{count} {fault}" for fault, count in lessons.left_out.items()) + ".")
     return [
         *lines,
-        "About as many of the shipped examples are mixed in, so that nothing is forgotten; some briefs are held out.",
-        f"It takes about {max(1, round(minutes))} minutes on two quiet CPU cores. No name is learned, nothing leaves "
-        "this machine, and kindling tune --undo goes back.",
+        "As many of the shipped examples are mixed in, so that nothing is forgotten; some briefs are held out to "
+        "measure with. No name is learned and nothing leaves this machine. kindling tune --undo goes back.",
     ]
+
+
+def _duration(estimate: float, most: float | None) -> str:
+    """How long it takes, of which the learning itself may be bounded; both in minutes."""
+    bounded = f", of which learning takes {most:g} at most" if most and most < estimate else ""
+    return (
+        f"Time on a quiet CPU: about {math.ceil(estimate)} min{bounded}; less on a GPU. "
+        "While it learns it says how much is left."
+    )
 
 
 def _named(space: str) -> str:
@@ -96,7 +104,7 @@ def _named(space: str) -> str:
 
 
 def _result(tuned: Tuned) -> list[str]:
-    losses = f"Held-out loss {tuned.before:.3f} before, {tuned.after:.3f} after"
+    losses = f"Held-out loss {tuned.before:.3f} before, {tuned.after:.3f} after {tuned.minutes:.0f} minutes of learning"
     if not tuned.in_force:
         return [f"{losses}: it did not fall, so nothing was changed. More kept ideas may help, or other --epochs."]
     return [f"{losses}: the tuned model is in force. {RESTART}", "kindling tune --undo goes back."]

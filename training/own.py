@@ -63,7 +63,6 @@ def main(
         raise typer.Exit(1) from error
     adapter.save(model, facts.outcome.best, out)
     (out / "training.json").write_text(card.as_json(facts), encoding="utf-8")
-    _say(card.summary(facts))
 
 
 def learn(

@@ -34,8 +34,9 @@ _PERCENT = re.compile(r"(.+) \d+%")
 
 # For the estimate. Characters of JSON a token: 2,634 shipped examples have 1.7 million and 500,000.
 CHARACTERS_A_TOKEN = 3.4
-TOKENS_A_SECOND = 170.0  # on two quiet cores with AVX2 (training/README.md)
-MEASURING = 1.3  # what holding out and measuring adds to learning
+TOKENS_A_SECOND = 85.0  # half of what two processes do on two quiet cores with AVX2 (training/README.md)
+MEASURING = 1.3  # what measuring adds to learning
+PREPARING = 1.0  # minutes for converting the model as it came
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,9 @@ def require_training() -> None:
 
 
 def estimated_minutes(records: Sequence[Mapping[str, Any]], epochs: float) -> float:
-    """About how long learning from these examples takes on two CPU cores, with as many shipped ones mixed in."""
+    """About how long learning from these examples takes on a quiet CPU, with as many shipped ones mixed in."""
     characters = sum(len(json.dumps(record, ensure_ascii=False)) for record in records)
-    return 2 * epochs * MEASURING * characters / CHARACTERS_A_TOKEN / TOKENS_A_SECOND / 60
+    return PREPARING + 2 * epochs * MEASURING * characters / CHARACTERS_A_TOKEN / TOKENS_A_SECOND / 60
 
 
 def command(examples: Path, out: Path, work: Path, *, epochs: float, minutes: float | None, device: str) -> list[str]:
