@@ -49,8 +49,9 @@ LEARNS = """\
 ## Thank you
 When my owner tunes me (nothing does that by itself), my language model may learn from the ideas that you keep, in \
 every server, those that you have kept already included, together with the briefs and sparks that they came from. Your \
-name is not learned, and no idea that came from somebody's message is. The tuned model stays on the machine that runs \
-me and writes for everybody there. `/privacy tuning agreed:False` takes it back."""
+name is not learned; what stands in your direct messages and private boards is not, and no idea that came from \
+somebody's message. The tuned model stays on the machine that runs me and writes for everybody there.
+`/privacy tuning agreed:False` takes it back."""
 LEARNS_NO_MORE = """\
 My model learns nothing from the ideas that you keep. If it was tuned while you agreed, it keeps what it learned until \
 my owner tunes it again or goes back to the model that I came with: ask them to."""

@@ -123,7 +123,8 @@ class Tuning:
     async def lessons(self, spaces: Sequence[str] = (), also: Iterable[str] = ()) -> Lessons:
         """What may be learned from in these spaces, or where none is named in the terminal's and every server's.
 
-        `also` are people who agree by asking this. Raises `BadInput` for a space that has no ideas.
+        `also` are people who agree by asking this. Raises `BadInput` for a space that has no ideas, and for people's
+        own spaces: what stands there is nobody else's to use.
         """
         return await self._tables.run(self._lessons, tuple(spaces), frozenset(also))
 
@@ -131,7 +132,9 @@ class Tuning:
         known = [row[0] for row in store.db.execute("SELECT DISTINCT space FROM sessions ORDER BY space").fetchall()]
         shared = [space for space in known if space == TERMINAL or space.startswith(SERVER)]
         for space in named:
-            if space not in known:
+            if space not in shared and space in known:
+                raise BadInput(f"{quoted(space)} is a person's own space: what stands there is not learned from.")
+            if space not in shared:
                 raise BadInput(f"No ideas were made in {quoted(space)!r}: there are {', '.join(shared) or 'none yet'}.")
         agreed = also | {row[0] for row in store.db.execute("SELECT person FROM tuning_agreed").fetchall()}
         spaces = list(dict.fromkeys(named)) or shared

@@ -140,6 +140,8 @@ def _workplace(data_dir: Path) -> Iterator[Path]:
                 shutil.rmtree(work, ignore_errors=True)
     except Timeout:
         raise BadInput("Somebody is tuning on this data folder already: wait for its end, or stop it.") from None
+    except BrokenPipeError:  # whoever was told how far it is has gone
+        raise
     except OSError as error:
         raise LanguageError(f"Cannot work in {work}: {error.strerror or error}") from error
 

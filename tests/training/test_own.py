@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,8 @@ def test_own_ideas_are_learned_and_as_many_shipped_examples_with_them(tmp_path: 
     own = [example(f"our {'abcdef'[n % 6]} brief") for n in range(36)]
     shipped = [example(f"their brief {n}", "twist") for n in range(400)]
     said: list[str] = []
-    facts = learn(own, shipped, tiny(), Tokenizer(), RECIPE, tmp_path, said.append)
+    recipe = replace(RECIPE, budget=160)
+    facts = learn(own, shipped, tiny(), Tokenizer(), recipe, tmp_path, said.append)
     ours = len(hold_out(own, 0.2, RECIPE.seed)[0])
     assert facts.learned_from == 2 * ours and facts.held_out == 2 * (36 - ours)
     assert facts.outcome.best_loss < facts.outcome.losses[0][1] - 0.1

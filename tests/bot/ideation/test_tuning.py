@@ -125,15 +125,18 @@ async def test_an_idea_whose_file_was_removed_is_not_learned_from(parts: Parts, 
     assert not lessons.entries and lessons.left_out == {Fault.GONE: 1}
 
 
-async def test_peoples_own_spaces_are_learned_from_only_when_they_are_named(parts: Parts) -> None:
-    team, own = await kept(parts), await kept(parts, space="user:1")
+async def test_the_spaces_named_are_learned_from_and_peoples_own_never_are(parts: Parts) -> None:
+    team = await kept(parts)
+    await kept(parts, space="user:1")
     terminal = await kept(parts, space="terminal")
     tuning = parts.studio.tuning
     assert ids(await tuning.lessons(also=["user:1"])) == {team.id, terminal.id}
-    assert ids(await tuning.lessons(["user:1"], also=["user:1"])) == {own.id}
+    assert ids(await tuning.lessons(["terminal"], also=["user:1"])) == {terminal.id}
     assert ids(await tuning.lessons(["terminal", "guild:1", "terminal"], also=["user:1"])) == {terminal.id, team.id}
     with pytest.raises(BadInput, match="'guild:9': there are guild:1, terminal"):
         await tuning.lessons(["guild:9"])
+    with pytest.raises(BadInput, match="own space"):
+        await tuning.lessons(["user:1"], also=["user:1"])
 
 
 async def test_what_is_learned_is_what_was_asked_and_names_nobody(parts: Parts) -> None:
