@@ -318,6 +318,29 @@ def provenance(idea_id: Annotated[str, typer.Argument(help="The idea's id, as --
 
 
 @app.command()
+def tune(
+    space: Annotated[
+        list[str] | None, typer.Option(help="Learn from this space's ideas: terminal, guild:ID; default: all of these.")
+    ] = None,
+    epochs: Annotated[float, typer.Option(min=0.1, max=20, help="How often to go over them.")] = 2.0,
+    minutes: Annotated[float | None, typer.Option(min=0.1, help="Learn for no longer than that.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be learned from.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Go back to the model that Kindling came with.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Tune the embedded model on ideas that you, and people who agreed to it, have kept."""
+    from bot.tune import Wish, carry_out, lessons_for, take_back
+
+    with _told():
+        settings, console = _settings(), _console()
+        if undo:
+            take_back(settings, console)
+            return
+        wish = Wish(tuple(space or ()), epochs, minutes, dry_run, yes)
+        carry_out(settings, console, wish, asyncio.run(lessons_for(settings, wish)))
+
+
+@app.command()
 def doctor() -> None:
     """Each part: its version, whether it was found, how fast it is, and what to do."""
     from bot.doctor import examine

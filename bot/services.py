@@ -134,12 +134,15 @@ def make_model(settings: Settings, progress: Progress = silent) -> LanguageModel
 
         key = settings.server_key.get_secret_value() if settings.server_key else None
         return RemoteModel(settings.server, settings.model, key=key, timeout=settings.timeout)
-    from bot.language.embedded import embedded_model
+    from bot.language.embedded import adapter_for, embedded_model
     from bot.language.local import local_model
 
     models = settings.data_dir / "models"
     if settings.model == EMBEDDED:
-        return embedded_model(models, device=settings.device, timeout=settings.timeout, progress=progress)
+        adapter = adapter_for(settings.data_dir)
+        return embedded_model(
+            models, adapter=adapter, device=settings.device, timeout=settings.timeout, progress=progress
+        )
     return local_model(settings.model, models, device=settings.device, timeout=settings.timeout, progress=progress)
 
 
@@ -149,6 +152,6 @@ def style_for(settings: Settings) -> Style:
         return Style(settings.prompts)
     if settings.server or settings.model != EMBEDDED:
         return Style.TOLD
-    from bot.language.embedded import find_adapter
+    from bot.language.embedded import adapter_for
 
-    return Style.BARE if find_adapter() else Style.SHOWN
+    return Style.BARE if adapter_for(settings.data_dir) else Style.SHOWN

@@ -72,11 +72,11 @@ def split(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Ex
     training: list[Example] = []
     held_out: list[Example] = []
     for example in examples:
-        (held_out if _fraction(example.brief, seed) < share else training).append(example)
+        (held_out if fraction(example.brief, seed) < share else training).append(example)
     return training, held_out
 
 
-def _fraction(brief: str, seed: int) -> float:
+def fraction(brief: str, seed: int) -> float:
     """A number in [0, 1) that depends on the brief's words and the seed alone."""
     key = f"{seed} {' '.join(brief.lower().split())}".encode()
     return int.from_bytes(hashlib.sha256(key).digest()[:8], "big") / 2**64
@@ -90,7 +90,8 @@ def _idea(output: dict[str, Any]) -> str:
 
 
 def _brainstorm(given: dict[str, Any], wanted: dict[str, Any]) -> Rendered:
-    asked = prompts.brainstorm(Brief(given["brief"]), given["inspirations"], Technique(given["technique"]))
+    brief = Brief(given["brief"], given.get("audience"), given.get("tone"))
+    asked = prompts.brainstorm(brief, given["inspirations"], Technique(given["technique"]))
     return given["brief"], [asked], _idea(wanted)
 
 

@@ -1,8 +1,8 @@
 """Fine-tune the embedded language model: `python -m training.tune`.
 
-Without options it trains on all files in training/examples and writes the adapter that ships with Kindling. With
-`--examples` and `--out` it tunes on a team's own ideas instead. On a CPU that others use too, start it as
-`torchrun --nproc-per-node 2 -m training.tune` (see parallel.py).
+Without options it trains on all files in training/examples and writes the adapter that ships with Kindling. On a CPU
+that others use too, start it as `torchrun --nproc-per-node 2 -m training.tune` (see parallel.py). A team's own ideas
+are learned from with `kindling tune` (see own.py).
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ from training.leakage import dev_briefs, without_leaks
 from training.loop import Recipe, train
 
 HERE = Path(__file__).parent
+SHIPPED = HERE / "examples"
+HELD_OUT = 0.05
+"""Share of the briefs of the shipped examples that nothing is learned from."""
 DEV_BRIEFS = HERE.parent / "bench" / "briefs_dev.jsonl"
 
 
@@ -36,7 +39,7 @@ def main(
     replay: Annotated[list[Path] | None, typer.Option(help="Files to mix in, so that nothing is forgotten.")] = None,
     replay_share: Annotated[float, typer.Option(min=0, max=1, help="How much of the replayed files to mix in.")] = 0.3,
     other_tasks: Annotated[float, typer.Option(min=0, max=1, help="How much of what is no brainstorm to take.")] = 1.0,
-    held_out: Annotated[float, typer.Option(min=0.01, max=0.5, help="Share of the briefs to hold out.")] = 0.05,
+    held_out: Annotated[float, typer.Option(min=0.01, max=0.5, help="Share of the briefs to hold out.")] = HELD_OUT,
     checked: Annotated[int, typer.Option(min=1, help="Held-out examples to measure on, at most.")] = 60,
     go_on_from: Annotated[Path | None, typer.Option(help="A folder with an adapter to start with.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the adapter.")] = ADAPTER,
@@ -64,7 +67,7 @@ def main(
             minutes=minutes,
             seed=seed,
         )
-        sources = examples or sorted((HERE / "examples").glob("*.jsonl"))
+        sources = examples or sorted(SHIPPED.glob("*.jsonl"))
         fresh, leaked = _unleaked(read(sources), dev)
         old, old_leaked = _unleaked(read(replay or []), dev)
         learn, check = split(fresh, held_out, seed)
@@ -77,7 +80,8 @@ def main(
             f"{len(learn)} examples to learn from, {len(check)} held out, "
             f"{len(leaked) + len(old_leaked)} dropped as near a dev brief"
         )
-        tokenizer, model = _base(device)
+        base_folder = converted(Conversion(find_gguf(), GGUF_SHA256, GGUF_SHA256), read_settings().data_dir / "models")
+        model, tokenizer = base(base_folder, device)
         model = adapter.attach(model, recipe.rank, recipe.alpha, seed)
         if go_on_from:
             adapter.load(model, go_on_from)
@@ -107,12 +111,11 @@ def _thinned(examples: Sequence[Example], share: float, draw: random.Random) -> 
     return [example for example in examples if example.task == "brainstorm" or draw.random() < share]
 
 
-def _base(device: str) -> tuple[Any, Any]:
-    """The embedded model as it came, in float32, and its tokenizer."""
+def base(folder: Path, device: str) -> tuple[Any, Any]:
+    """The model in a folder, in float32, and its tokenizer."""
     from transformers import AutoTokenizer
 
-    folder = converted(Conversion(find_gguf(), GGUF_SHA256, GGUF_SHA256), read_settings().data_dir / "models")
-    return AutoTokenizer.from_pretrained(str(folder), local_files_only=True), load(folder, device).model.float()
+    return load(folder, device).model.float(), AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
 
 
 def _encoded(examples: Sequence[Example], tokenizer: Any) -> list[Encoded]:

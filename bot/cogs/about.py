@@ -41,13 +41,27 @@ edited or deleted, so is its snippet; who can't see its channel is not shown it.
 **Not kept:** what is said in other channels, and what you say to me: I read it, answer, and forget it. Everything \
 stays on the machine that runs me, unless its owner uses a language model elsewhere: /about says which.
 -# /privacy export gives you all of yours as a file; /privacy forget removes it"""
+AGREED = """
+**Tuning:** you agreed that my model may learn from ideas that you keep. /privacy tuning takes it back."""
+NOT_AGREED = """
+**Tuning:** my model learns nothing from what you keep; it may if you agree with /privacy tuning."""
+LEARNS = """\
+## Thank you
+When my owner tunes me (nothing does that by itself), my language model may learn from the ideas that you keep, in \
+every server, those that you have kept already included, together with the briefs and sparks that they came from. Your \
+name is not learned; what stands in your direct messages and private boards is not, and no idea that came from \
+somebody's message. The tuned model stays on the machine that runs me and writes for everybody there.
+`/privacy tuning agreed:False` takes it back."""
+LEARNS_NO_MORE = """\
+My model learns nothing from the ideas that you keep. If it was tuned while you agreed, it keeps what it learned until \
+my owner tunes it again or goes back to the model that I came with: ask them to."""
 QUESTION = """\
 ## Forget me?
 This removes your votes, keeps and duels, the sessions and ideas of your own space with the files in its library, \
-messages that you saved or wrote and somebody saved, your messages in inspiration channels, and your name on files \
-that you gave to a server. Ideas that you made in a server with others stay there; no idea carries your name. It can't \
-be undone. From then on I keep none of your messages, for which I remember your id and nothing else; \
-/privacy inspiration lets me again."""
+messages that you saved or wrote and somebody saved, your messages in inspiration channels, your name on files that \
+you gave to a server, and your agreement to tuning. Ideas that you made in a server with others stay there; no idea \
+carries your name. It can't be undone. From then on I keep none of your messages, for which I remember your id and \
+nothing else; /privacy inspiration lets me again."""
 CONTEXTS = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=False)
 
 
@@ -137,7 +151,11 @@ class About(commands.Cog):
     @privacy.command()
     async def show(self, interaction: discord.Interaction) -> None:
         """What I keep, where, and for how long."""
-        await interaction.response.send_message(view=page(KEPT), ephemeral=True, allowed_mentions=NOBODY)
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        agreed = await (await self.bot.studio()).tuning.agreed(person_of(interaction.user))
+        kept, _, commands_line = KEPT.rpartition("\n")
+        told = f"{kept}{AGREED if agreed else NOT_AGREED}\n{commands_line}"
+        await interaction.edit_original_response(view=page(told), allowed_mentions=NOBODY)
 
     @privacy.command()
     async def export(self, interaction: discord.Interaction) -> None:
@@ -173,6 +191,17 @@ class About(commands.Cog):
             told = f"Removed {removed} of your messages from libraries. I keep no further ones, in any server."
         await interaction.edit_original_response(view=note(told), allowed_mentions=NOBODY)
 
+    @privacy.command()
+    @app_commands.describe(
+        agreed="Whether ideas that you keep may be learned from, in every server; not, until you agree"
+    )
+    async def tuning(self, interaction: discord.Interaction, agreed: bool) -> None:
+        """Whether my language model may learn from ideas that you keep; it does not unless you agree."""
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        await (await self.bot.studio()).tuning.agree(person_of(interaction.user), agreed)
+        told = LEARNS if agreed else LEARNS_NO_MORE
+        await interaction.edit_original_response(view=page(told), allowed_mentions=NOBODY)
+
 
 def _as_json(record: Record) -> str:
     marks = [
@@ -186,6 +215,7 @@ def _as_json(record: Record) -> str:
         "duels": record.duels,
         "brought_to_libraries": record.brought,
         "asked_not_to_be_kept": record.opted_out,
+        "agreed_to_tuning": record.tuning,
     }
     return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
 

@@ -31,6 +31,7 @@ from bot.ideation.rules import Rules
 from bot.ideation.shelf import Shelf
 from bot.ideation.sources import Sources
 from bot.ideation.trending import Trending
+from bot.ideation.tuning import Tuning
 from bot.ideation.types import Brief, Critique, Idea, Move, Technique
 from bot.ideation.walls import Walls
 from bot.language.base import Continuation, Message, Sampling, complete
@@ -69,7 +70,8 @@ class Replay:
 class Record:
     """All that is kept about a person: ideas of their own space, their keeps, votes and duels, and what they brought.
 
-    `opted_out` says whether they asked that nothing they post in a channel be kept.
+    `opted_out` says whether they asked that nothing they post in a channel be kept, `tuning` when they agreed that the
+    model may learn from what they keep.
     """
 
     ideas: list[Entry]
@@ -77,6 +79,7 @@ class Record:
     duels: list[dict[str, str]]
     brought: list[dict[str, Any]]
     opted_out: bool = False
+    tuning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ class Studio:
     `rules` are the house rules of servers and their channels; `shelf` is what people put into their space's library,
     `sources` what it has from the web, `channels` the ones whose messages are kept; `walls` know which sources not
     everybody may see; `choices` are duels, and what a space's choices say of its taste; `trends` are what rises and
-    fades in a library; `digests` are for channels that ask for them.
+    fades in a library; `digests` are for channels that ask for them; `tuning` knows who agreed to be
+    learned from.
     """
 
     def __init__(
@@ -118,6 +122,7 @@ class Studio:
         self.trends = Trending(library)
         self.digests = Digests(library, rising or self.trends.rising)
         self.sources = Sources(library, self.shelf, fetcher or Fetcher(), every)
+        self.tuning = Tuning(library)
 
     def brainstorm(
         self,
@@ -416,17 +421,24 @@ class Studio:
         marks = await self._library.run(self._library.journal.marks, person)
         brought = [*await self.shelf.brought_by(person), *await self.channels.posted_by(person)]
         return Record(
-            ideas, marks, await self.choices.of_person(person), brought, await self.channels.opted_out(person)
+            ideas,
+            marks,
+            await self.choices.of_person(person),
+            brought,
+            await self.channels.opted_out(person),
+            await self.tuning.agreed(person),
         )
 
     async def forget(self, person: str) -> Forgotten:
         """Remove all that is kept about a person, and say how much it was. Ideas made in a server stay with it.
 
-        From then on nothing that they post in a channel is kept, until they ask for it (`channels.opt_in`).
+        From then on nothing that they post in a channel is kept, until they ask for it (`channels.opt_in`). What a
+        tuned model has learned from ideas that they kept stays until it is tuned anew.
         """
         journal = self._library.journal
         marks = await self._library.run(journal.forget_person, person) + await self.choices.forget_person(person)
         ideas = await self._library.run(journal.forget_space, person)
+        await self.tuning.agree(person, False)
         return Forgotten(ideas, marks, await self.shelf.forget(person) + await self.channels.opt_out(person))
 
     async def ingest(

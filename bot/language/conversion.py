@@ -5,16 +5,20 @@ to save a model loaded so. The model is therefore rebuilt from its configuration
 merged where there is one, and the result is saved as bf16 safetensors with its tokenizer.
 
 A finished folder appears by one rename. Whoever is killed on the way leaves a folder called `*.partial`, which nobody
-reads and the next conversion removes.
+reads and the next conversion removes. A note in the folder says what it was made from, so that what a new conversion
+supersedes (a former adapter, a former version of the file) goes: such a folder is as large as the model.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import shutil
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +28,8 @@ from bot.language.surroundings import offline, quiet
 
 Progress = Callable[[str, float], None]
 """Hears what is being done, in a few words for people, and how far it is in [0, 1]."""
+
+NOTE = "converted-from.json"
 
 VERSION = 1
 """Raise it when the same file would be converted differently: it is part of every folder's name."""
@@ -52,6 +58,14 @@ class Recipe:
         parts = [self.identity, folder_digest(self.adapter) if self.adapter else "", str(VERSION)]
         return f"{self.gguf.stem}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:12]}"
 
+    @property
+    def line(self) -> dict[str, Any]:
+        """What stays the same from version to version of a model: a later folder of the same line supersedes a former.
+
+        With an adapter and without one are two lines: who tunes needs the one, who brainstorms the other.
+        """
+        return {"file": self.gguf.name if self.sha256 else str(self.gguf.resolve()), "tuned": self.adapter is not None}
+
 
 def recipe_for_file(gguf: Path) -> Recipe:
     """The recipe for a user's own file. Path, size and time stand for its content: hashing takes long."""
@@ -79,6 +93,7 @@ def converted(recipe: Recipe, models_dir: Path, progress: Progress = silent) -> 
                 shutil.rmtree(leftover, ignore_errors=True)
             if not target.is_dir():
                 _convert(recipe, target, progress)
+                _remove_superseded(recipe, target)
     except OSError as error:
         raise LanguageError(f"Cannot write the converted model to {models_dir}: {error.strerror or error}") from error
     return target
@@ -108,6 +123,7 @@ def _convert(recipe: Recipe, target: Path, progress: Progress) -> None:
         with quiet():
             model.save_pretrained(partial)
             tokenizer.save_pretrained(partial)
+        (partial / NOTE).write_text(json.dumps(recipe.line), encoding="utf-8")
         for file in partial.iterdir():
             _flush(file)
         partial.rename(target)
@@ -115,6 +131,31 @@ def _convert(recipe: Recipe, target: Path, progress: Progress) -> None:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     progress("converted", 1.0)
+
+
+def _remove_superseded(recipe: Recipe, target: Path) -> None:
+    """Remove the folders of this recipe's line that came before `target`; the lock is ours.
+
+    Folders from before there were notes, of a file of the same name, go too: at worst one is converted once more.
+    """
+    beginning = f"{recipe.gguf.stem}-"
+    for folder in target.parent.iterdir():
+        is_converted = re.fullmatch(r"[0-9a-f]{12}", folder.name.removeprefix(beginning)) is not None
+        if folder == target or not folder.name.startswith(beginning) or not is_converted or not folder.is_dir():
+            continue
+        if _line_of(folder) in (recipe.line, None):
+            gone = folder.with_name(f"{folder.name}.partial")  # half removed, nobody may take it for whole
+            with suppress(OSError):  # somebody has it open, where that is a hindrance: the next conversion tries again
+                folder.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
+
+
+def _line_of(folder: Path) -> Any:
+    """The line that a converted folder's note names; None where there is no note that can be read."""
+    try:
+        return json.loads((folder / NOTE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def _check(recipe: Recipe) -> None:
@@ -174,9 +215,17 @@ def _rebuilt(packed: Any) -> Any:
 def _merged(model: Any, adapter: Path) -> Any:
     from peft import PeftModel
 
-    with offline(), quiet(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # peft speaks to an older transformers
-        return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+    try:
+        with offline(), quiet(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # peft speaks to an older transformers
+            return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+    except LanguageError:  # of the one who hears the progress: to break off
+        raise
+    except Exception as error:  # torn, or of another model
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelNotFound(
+            f"The adapter in {adapter} does not fit the model: {reason}. kindling tune --undo removes one of your own."
+        ) from error
 
 
 def file_digest(path: Path) -> str:

