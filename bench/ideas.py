@@ -4,31 +4,44 @@
     python bench/ideas.py                         all dev briefs, five seeds, everything: hours on a laptop
     python bench/ideas.py --systems ours,a0       only these
 
-bench/yardstick.py holds the formulas. Prints a Markdown table; `--report` writes it with every idea's text, `--json`
-all of it for programs.
+bench/yardstick.py holds the formulas. Prints a Markdown table; `--report` writes it with every idea's text beside its
+scores, `--json` all of it for programs and for bench/reading.py.
+
+What a model writes, what the referee says of it and the times are kept in the data folder (bench/kept.db): a run that
+was broken off goes on where it was, and one after a change of gates or selection costs no model.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
+import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
+# Threads that wait sleep rather than spin, as in bench/language.py: torch reads this once, when it is loaded
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python would look for `bench` in this folder
 
-from bench.ideation import anchors, ours, reading, table  # noqa: E402
+from bench.ideation import anchors, ours, table  # noqa: E402
 from bench.ideation.anchors import Run, Shelf  # noqa: E402
+from bench.ideation.kept import Kept, KeptModel, KeptReferee  # noqa: E402
 from bench.ideation.referee import UntunedReferee, untuned  # noqa: E402
 from bench.ideation.remembered import Remembered  # noqa: E402
+from bench.ideation.sets import Arm, Maker, made, spread  # noqa: E402
 from bench.yardstick import Yardstick  # noqa: E402
 from bot.ideation.types import Technique  # noqa: E402
-from bot.language.base import LanguageModel  # noqa: E402
+from bot.language.embedded import GGUF_SHA256  # noqa: E402
+from bot.language.engine import Limits  # noqa: E402
 from bot.language.local import LocalModel  # noqa: E402
 from bot.services import EMBEDDED, Services, make_model, open_services  # noqa: E402
 from bot.settings import read_settings  # noqa: E402
@@ -53,8 +66,6 @@ QUICK_BRIEFS, QUICK_SEEDS = 4, 1
 QUICK_SYSTEMS = ("ours", "a0", "a3", "a4")
 
 T = TypeVar("T")
-Maker = Callable[[str, int], Awaitable[Run]]
-"""A brief and a seed to a run of one system."""
 
 
 def main(
@@ -66,9 +77,6 @@ def main(
     systems: Annotated[str, typer.Option(help=f"Which, by comma, of {', '.join(NAMES)}.")] = ",".join(NAMES),
     quick: Annotated[bool, typer.Option(help="A few briefs, one seed, the main systems.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything as JSON.")] = None,
-    blind: Annotated[
-        Path | None, typer.Option("--reading", help="Folder for a sheet to read blind, and its key.")
-    ] = None,
     report: Annotated[Path | None, typer.Option(help="Write table and texts as Markdown.")] = None,
 ) -> None:
     """Measure ideas and print one table."""
@@ -77,7 +85,7 @@ def main(
         chosen = list(QUICK_SYSTEMS) if quick and systems == ",".join(NAMES) else systems.split(",")
         if unknown := set(chosen) - set(NAMES):
             raise BadInput(f"There is no system {', '.join(sorted(unknown))}. There are: {', '.join(NAMES)}.")
-        asked = _spread(texts, take or (QUICK_BRIEFS if quick else len(texts)))
+        asked = spread(texts, take or (QUICK_BRIEFS if quick else len(texts)))
         entries = asyncio.run(_measure(texts, asked, model, QUICK_SEEDS if quick else seeds, count, chosen))
     except KindlingError as error:
         typer.echo(str(error), err=True)
@@ -89,8 +97,6 @@ def main(
     print(table.markdown(rows))
     if json_file:
         json_file.write_text(json.dumps(table.as_json(rows, entries), indent=1), encoding="utf-8")
-    if blind:
-        reading.write(reading.drawn(entries, hand_written()), blind)
     if report:
         title = f"Ideas for {len(asked)} briefs by {model}"
         report.write_text(table.report(title, rows, entries), encoding="utf-8")
@@ -105,79 +111,86 @@ async def _measure(
     real = read_settings().model_copy(update={"model": model_name, "timeout": 3600.0})  # a busy machine is no fault
     models = real.data_dir / "models"
     settings = real.model_copy(update={"data_dir": real.data_dir / "bench"})
-    embedder = Remembered(open_embedder(settings.embedder), settings.data_dir / "vectors")
-    snippets = library_texts()
-    shelf = Shelf(snippets, embedder.embed(snippets), embedder.embed)
-    yardstick = Yardstick(embedder.embed, UntunedReferee(models), all_briefs, snippets, training_bodies())
-    embedder.save()
-    entries: list[table.Entry] = []
-    language_model = make_model(real)
+    console = Console(stderr=True)
     columns = (*Progress.get_default_columns(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("ideas", total=len(asked) * seeds * len(systems))
-        async with open_services(settings, model=language_model) as services:
-            makers = _makers(services, language_model, shelf, count)
-            plain = [name for name in systems if name != "no-tuning"]
-            for brief in asked:
-                for seed in range(seeds):
-                    for name in plain:
-                        progress.update(task, description=NAMES[name])
-                        run = await makers[name](brief, seed)
-                        scored = yardstick.score(brief, run.ideas, run.offered, seed)
-                        entries.append(table.Entry(NAMES[name], brief, seed, run, scored))
-                        progress.advance(task)
+    jobs = [(brief, seed) for brief in asked for seed in range(seeds)]
+    entries: list[table.Entry] = []
+    with closing(Kept(settings.data_dir / "kept.db")) as kept, Progress(*columns, console=console) as progress:
+        task = progress.add_task("reading the library", total=2 * len(jobs) * len(systems))
+        embedder = Remembered(open_embedder(settings.embedder), settings.data_dir / "vectors")
+        snippets = library_texts()
+        shelf = Shelf(snippets, embedder.embed(snippets), embedder.embed)
+        referee = KeptReferee(f"untuned {GGUF_SHA256}", UntunedReferee(models), kept)
+        yardstick = Yardstick(embedder.embed, referee, all_briefs, snippets, training_bodies())
+        embedder.save()
+
+        async def measured(model: KeptModel, arm: Arm) -> None:
+            progress.update(task, description=arm.name)
+            began, before = time.perf_counter(), model.written
+            runs = await made(arm, jobs, model, kept, lambda: progress.advance(task))
+            took, wrote = time.perf_counter() - began, model.written - before
+            console.print(f"{arm.name}: {len(jobs)} sets in {took:.0f} s, {wrote} answers written", highlight=False)
+            for (brief, seed), run in zip(jobs, runs, strict=True):
+                scored = yardstick.score(brief, run.ideas, run.offered, seed)
+                entries.append(table.Entry(arm.name, brief, seed, run, scored))
+                progress.advance(task)
+
+        tuned = KeptModel(make_model(real), kept)
+        async with open_services(settings, model=tuned) as services:
+            arms = _arms(services, tuned, shelf, count)
+            if any(name not in ("a4", "no-tuning") for name in systems):
+                await tuned.load()
+            for name in systems:
+                if name != "no-tuning":
+                    await measured(tuned, arms[name])
         if "no-tuning" in systems:
-            base = LocalModel("SmolLM2-135M-Instruct (untuned)", lambda tell: untuned(models, tell))
+            base = KeptModel(LocalModel("SmolLM2-135M-Instruct (untuned)", lambda tell: untuned(models, tell)), kept)
             shown = settings.model_copy(update={"prompts": "shown"})
             async with open_services(shown, model=base) as services:
-                for brief in asked:
-                    for seed in range(seeds):
-                        progress.update(task, description=NAMES["no-tuning"])
-                        run = await ours.brainstormed(services, brief, seed, count)
-                        scored = yardstick.score(brief, run.ideas, run.offered, seed)
-                        entries.append(table.Entry(NAMES["no-tuning"], brief, seed, run, scored))
-                        progress.advance(task)
+                await base.load()
+                await measured(base, _arms(services, base, shelf, count)["no-tuning"])
+        embedder.save()
     return entries
 
 
-def _makers(services: Services, model: LanguageModel, shelf: Shelf, count: int) -> dict[str, Maker]:
-    """How each system makes its ideas. Those that share a pool of candidates write it once for each brief and seed."""
-    pools: dict[tuple[str, int], ours.Pool] = {}
+def _arms(services: Services, model: KeptModel, shelf: Shelf, count: int) -> dict[str, Arm]:
+    """All systems. As many sets run together as fill the engine's places with answers, and one to follow on."""
+    settings = services.settings
+    places = Limits().places
 
-    async def pool(brief: str, seed: int) -> ours.Pool:
-        if (brief, seed) not in pools:
-            pools.clear()
-            pools[brief, seed] = await ours.pooled(services, brief, seed, count)
-        return pools[brief, seed]
+    def arm(name: str, make: Maker, answers: int, timed: bool = True) -> Arm:
+        setup = (count, settings.candidates, settings.rounds, settings.temperature, settings.prompts)
+        return Arm(NAMES[name], make, math.ceil(places / answers) + 1, timed, setup)
 
-    async def without_retrieval(brief: str, seed: int) -> Run:
-        return (await ours.pooled(services, brief, seed, count, sparked=False)).selected(count)
+    def ours_with(technique: Technique | None) -> Maker:
+        return lambda brief, seed: ours.brainstormed(services, brief, seed, count, technique)
 
-    async def without_gates(brief: str, seed: int) -> Run:
-        return (await pool(brief, seed)).ungated(count)
+    def of_pool(choose: Callable[[ours.Pool], Run], sparked: bool = True) -> Maker:
+        async def make(brief: str, seed: int) -> Run:
+            return choose(await ours.pooled(services, brief, seed, count, sparked=sparked))
 
-    async def without_selection(brief: str, seed: int) -> Run:
-        return (await pool(brief, seed)).unselected(count)
-
-    async def without_both(brief: str, seed: int) -> Run:
-        return (await pool(brief, seed)).first(count)
+        return make
 
     async def templates(brief: str, seed: int) -> Run:
         return anchors.filled_in(brief, seed, count, shelf)
 
-    return {
-        "ours": lambda brief, seed: ours.brainstormed(services, brief, seed, count),
-        "no-technique": lambda brief, seed: ours.brainstormed(services, brief, seed, count, Technique.DIRECT),
-        "no-retrieval": without_retrieval,
-        "no-gates": without_gates,
-        "no-selection": without_selection,
-        "no-gates-selection": without_both,
-        "a0": lambda brief, seed: anchors.asked_directly(model, brief, seed, count),
-        "a1": lambda brief, seed: anchors.asked_for_a_list(model, brief, seed, count),
-        "a2": lambda brief, seed: anchors.asked_directly(model, brief, seed, count, temperature=1.3),
-        "a3": lambda brief, seed: anchors.asked_with_notes(model, brief, seed, count, shelf),
-        "a4": templates,
-    }
+    pool = math.ceil(count * settings.candidates)
+    directly, with_notes, a_list = anchors.asked_directly, anchors.asked_with_notes, anchors.asked_for_a_list
+    found = [
+        ("ours", arm("ours", ours_with(None), pool)),
+        ("no-technique", arm("no-technique", ours_with(Technique.DIRECT), pool)),
+        ("no-tuning", arm("no-tuning", ours_with(None), pool)),
+        ("no-retrieval", arm("no-retrieval", of_pool(lambda p: p.selected(count), sparked=False), pool)),
+        ("no-gates", arm("no-gates", of_pool(lambda p: p.ungated(count)), pool, timed=False)),
+        ("no-selection", arm("no-selection", of_pool(lambda p: p.unselected(count)), pool, timed=False)),
+        ("no-gates-selection", arm("no-gates-selection", of_pool(lambda p: p.first(count)), pool, timed=False)),
+        ("a0", arm("a0", lambda brief, seed: directly(model, brief, seed, count), count)),
+        ("a1", arm("a1", lambda brief, seed: a_list(model, brief, seed, count), 1)),
+        ("a2", arm("a2", lambda brief, seed: directly(model, brief, seed, count, temperature=1.3), count)),
+        ("a3", arm("a3", lambda brief, seed: with_notes(model, brief, seed, count, shelf), count)),
+        ("a4", arm("a4", templates, places)),
+    ]
+    return dict(found)
 
 
 def library_texts() -> list[str]:
@@ -197,24 +210,10 @@ def training_bodies() -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def hand_written() -> list[tuple[str, str]]:
-    """(brief, idea) of all brainstorms that people wrote for training."""
-
-    def pair(record: dict[str, Any]) -> list[tuple[str, str]]:
-        return [(record["input"]["brief"], record["output"]["idea"])] if record["task"] == "brainstorm" else []
-
-    return [found for path in sorted((ROOT / "training/examples").glob("*.jsonl")) for found in _field(path, pair)]
-
-
 def _field(path: Path, found: Callable[[dict[str, Any]], list[T]]) -> list[T]:
     """What `found` finds in each record of a JSON Lines file."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return [one for line in lines if line.strip() for one in found(json.loads(line))]
-
-
-def _spread(texts: Sequence[str], count: int) -> list[str]:
-    """`count` of the texts, evenly spread."""
-    return [texts[number * len(texts) // count] for number in range(min(count, len(texts)))]
 
 
 if __name__ == "__main__":

@@ -86,14 +86,13 @@ class Yardstick:
     def score(self, brief: str, ideas: Sequence[Shown], offered: Sequence[str], seed: int = 0) -> list[Scored]:
         """Score the ideas shown for one of the briefs. `offered` are the snippets that the model was shown.
 
-        `seed` draws the shuffles and the random other snippets. Raises ValueError when the brief is not one of the
-        yardstick's.
+        `seed` draws the shuffles and the random other snippets; an idea's score does not depend on those beside it.
+        Raises ValueError when the brief is not one of the yardstick's.
         """
         if not ideas:
             return []
         bodies = [idea.body for idea in ideas]
-        draw = random.Random(f"{seed} {brief}")
-        nats, shuffled = self._fluency(bodies, draw)
+        nats, shuffled = self._fluency(bodies, seed)
         vectors = self._embed(bodies)
         place = self._briefs.index(brief)
         to_briefs = vectors @ self._brief_vectors.T
@@ -101,7 +100,7 @@ class Yardstick:
         scored = []
         for number, idea in enumerate(ideas):
             vector = vectors[number]
-            among = self._others(idea.spark, draw) @ vector
+            among = self._others(idea, seed) @ vector
             to_spark = float(sparks[number] @ vector)
             others = np.delete(to_briefs[number], place)
             own = float(to_briefs[number][place])
@@ -124,16 +123,17 @@ class Yardstick:
             )
         return scored
 
-    def _fluency(self, bodies: Sequence[str], draw: random.Random) -> tuple[list[float], list[float]]:
+    def _fluency(self, bodies: Sequence[str], seed: int) -> tuple[list[float], list[float]]:
         """Each body's nats a token, and the mean over three shuffles of its words."""
-        mixed = [" ".join(draw.sample(body.split(), len(body.split()))) for body in bodies for _ in range(SHUFFLES)]
+        mixed = [shuffle for body in bodies for shuffle in _shuffles(body, seed)]
         nats = list(self._referee([*bodies, *mixed]))
         of_mixed = np.asarray(nats[len(bodies) :]).reshape(len(bodies), SHUFFLES)
         return nats[: len(bodies)], [float(value) for value in of_mixed.mean(axis=1)]
 
-    def _others(self, spark: str | None, draw: random.Random) -> Vectors:
+    def _others(self, idea: Shown, seed: int) -> Vectors:
         """The vectors of random snippets that are not the spark, (50, d)."""
-        pool = [number for number, text in enumerate(self._snippets) if text != spark]
+        pool = [number for number, text in enumerate(self._snippets) if text != idea.spark]
+        draw = random.Random(f"{seed} {idea.body}")
         return self._snippet_vectors[draw.sample(pool, min(RANDOM_OTHERS, len(pool)))]
 
     def _originality_fault(self, idea: Shown, vector: Vectors, to_spark: float) -> str | None:
@@ -173,6 +173,12 @@ class Sources:
         grams = ngrams(tokens, 4)
         shared = Counter(number for gram in grams for number in self._holders.get(gram, ()))
         return "copies phrases" if shared and max(shared.values()) > 0.2 * len(grams) else None
+
+
+def _shuffles(body: str, seed: int) -> list[str]:
+    """The body's words in three random orders."""
+    draw, tokens = random.Random(f"{seed} {body}"), body.split()
+    return [" ".join(draw.sample(tokens, len(tokens))) for _ in range(SHUFFLES)]
 
 
 def _fluency_fault(nats: float, shuffled: float) -> str | None:

@@ -34,13 +34,14 @@ TEMPLATES = (
 class Run:
     """What one system gave for one brief and seed: ideas in shown order, the snippets that it was shown, its times.
 
-    `first` and `total` are seconds from the request; `titles` stand beside the ideas in the report.
+    `first` and `total` are seconds from the request, None where they were not timed; `titles` stand beside the ideas in
+    the report.
     """
 
     ideas: list[Shown]
     offered: list[str] = field(default_factory=list)
     first: float | None = None
-    total: float = 0.0
+    total: float | None = None
     titles: list[str] = field(default_factory=list)
 
 

@@ -103,7 +103,7 @@ async def pooled(services: Services, brief: str, seed: int, count: int, *, spark
     hits: list[Hit] = await library.run(
         library.retriever.sparks, brief, spaces_for(SPACE), wanted, distance=Distance.MIXED, seed=seed
     )
-    draw = random.Random(seed)
+    draw = random.Random(f"{seed}/0")  # as the studio's first round: the two then share what the model wrote
     recipes = []
     for hit, technique in zip(hits, assign(hits, seed), strict=True):
         sparks = (hit,) if sparked else ()

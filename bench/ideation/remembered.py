@@ -11,6 +11,9 @@ import numpy as np
 from bench.yardstick import Vectors
 from knowledge.embedder import Embedder
 
+MANY = 500
+"""So many texts are embedded at a time, and the file is written after each full batch."""
+
 
 class Remembered:
     """`embed` as the embedder's own; `save` writes what is new. The file's name says which embedder it belongs to."""
@@ -27,8 +30,11 @@ class Remembered:
         """Unit vectors, float32 (texts, dimensions)."""
         keys = [hashlib.sha256(text.encode()).hexdigest()[:24] for text in texts]
         fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
-        if fresh:
-            self._known.update(zip(fresh, self._embedder.embed(list(fresh.values())), strict=True))
+        for start in range(0, len(fresh), MANY):
+            part = dict(list(fresh.items())[start : start + MANY])
+            self._known.update(zip(part, self._embedder.embed(list(part.values())), strict=True))
+            if len(part) == MANY:  # a run that is broken off here goes on from here
+                self.save()
         return np.stack([self._known[key] for key in keys])
 
     def save(self) -> None:

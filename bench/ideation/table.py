@@ -18,6 +18,13 @@ from bot.ideation.gates import Gate
 MEASURED = [Gate.FORMAT, Gate.FLUENCY, Gate.RELEVANCE, Gate.GROUNDING, Gate.ORIGINALITY]
 
 
+LEGEND = (
+    "Times are p50 / p95 in seconds, of the few sets that ran alone; '-' is not timed. Below, 'gates' says which of "
+    "the five an idea fails and why; ideas of one class say the same; relevance, grounding and novelty are "
+    "percentiles; nats are the referee's a token."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What one system gave for one brief and seed, and what the yardstick says of it."""
@@ -43,7 +50,7 @@ def figures(entries: Sequence[Entry], places: int) -> dict[str, Any]:
 
     ud = over_briefs(lambda entry: yardstick.distinct(entry.scored))
     ud_free = over_briefs(lambda entry: yardstick.distinct(entry.scored, grounded=False))
-    totals = [entry.run.total for entry in entries]
+    totals = [entry.run.total for entry in entries if entry.run.total is not None]
     firsts = [entry.run.first for entry in entries if entry.run.first is not None]
     return {
         "briefs": len(briefs),
@@ -113,16 +120,16 @@ def markdown(rows: dict[str, dict[str, Any]]) -> str:
 
 
 def report(title: str, rows: dict[str, dict[str, Any]], entries: Iterable[Entry]) -> str:
-    """The table, then every idea that was shown, with its spark and what the gates say of it."""
-    parts = [f"# {title}", markdown(rows), "Times are p50 / p95 in seconds. 'no' names the gates that an idea fails."]
+    """The table, then every idea that was shown beside its scores: one table for each brief, system and seed."""
+    parts = [f"# {title}", markdown(rows), LEGEND]
     by_brief: dict[str, list[Entry]] = {}
     for entry in entries:
         by_brief.setdefault(entry.brief, []).append(entry)
     for brief, of_brief in by_brief.items():
-        parts.append(f"## {brief}")
+        parts.append(f"## {_cell(brief)}")
         for entry in of_brief:
             parts.append(f"### {entry.system}, seed {entry.seed}: UD {yardstick.distinct(entry.scored)}")
-            parts.append("\n".join(_idea_lines(entry)) or "nothing")
+            parts.append("\n".join(_idea_rows(entry)) if entry.scored else "nothing")
     return "\n\n".join(parts) + "\n"
 
 
@@ -138,6 +145,7 @@ def as_json(rows: dict[str, dict[str, Any]], entries: Iterable[Entry]) -> dict[s
                 "seconds": [entry.run.first, entry.run.total],
                 "ideas": [
                     {
+                        "title": entry.run.titles[place] if entry.run.titles else None,
                         "body": idea.body,
                         "spark": idea.spark,
                         "valid": one.valid(),
@@ -147,7 +155,7 @@ def as_json(rows: dict[str, dict[str, Any]], entries: Iterable[Entry]) -> dict[s
                         "novelty": one.novelty,
                         "nats": one.nats,
                     }
-                    for idea, one in zip(entry.run.ideas, entry.scored, strict=True)
+                    for place, (idea, one) in enumerate(zip(entry.run.ideas, entry.scored, strict=True))
                 ],
             }
             for entry in entries
@@ -155,25 +163,32 @@ def as_json(rows: dict[str, dict[str, Any]], entries: Iterable[Entry]) -> dict[s
     }
 
 
-def _idea_lines(entry: Entry) -> list[str]:
-    lines = []
-    for number, (idea, one) in enumerate(zip(entry.run.ideas, entry.scored, strict=True), start=1):
-        faults = "; ".join(f"{gate}: {fault}" for gate, fault in one.faults.items())
-        title = f"**{entry.run.titles[number - 1]}.** " if entry.run.titles else ""
-        lines.append(f"{number}. {title}{idea.body}")
-        lines.append(f"   - {'no: ' + faults if faults else 'valid'} · {one.nats:.1f} nats")
-        if idea.spark:
-            lines.append(f"   - spark: {idea.spark}")
+def _idea_rows(entry: Entry) -> list[str]:
+    """A Markdown table of one set: texts on the left, scores on the right."""
+    lines = ["| | idea | spark | gates | class | relevance | grounding | novelty | nats |", "|" + "---|" * 9]
+    groups = iter(yardstick.classes([one.vector for one in entry.scored if one.valid()]))
+    for place, (idea, one) in enumerate(zip(entry.run.ideas, entry.scored, strict=True)):
+        title = f"**{_cell(entry.run.titles[place])}.** " if entry.run.titles else ""
+        gates = "; ".join(f"{gate}: {fault}" for gate, fault in one.faults.items()) or "all"
+        group = str(next(groups) + 1) if one.valid() else ""
+        shares = [f"{share:.0%}" for share in (one.relevance, one.grounding, one.novelty)]
+        cells = [str(place + 1), title + _cell(idea.body), _cell(idea.spark or ""), _cell(gates), group, *shares]
+        lines.append("| " + " | ".join([*cells, f"{one.nats:.1f}"]) + " |")
     return lines
+
+
+def _cell(text: str) -> str:
+    """Text as one cell shows it, whatever a model wrote: one line, no marks that end a cell or begin a tag."""
+    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 
 def _passes(gate: Gate, one: Scored) -> bool:
     return gate not in one.faults
 
 
-def _percentiles(values: Sequence[float]) -> tuple[float, float]:
+def _percentiles(values: Sequence[float]) -> tuple[float, float] | None:
     if not values:
-        return 0.0, 0.0
+        return None
     middle, late = np.percentile(values, [50, 95])
     return float(middle), float(late)
 
@@ -182,5 +197,5 @@ def _with_interval(value: float, interval: tuple[float, float]) -> str:
     return f"{value:.1f} ({interval[0]:.1f} to {interval[1]:.1f})"
 
 
-def _seconds(pair: tuple[float, float]) -> str:
-    return f"{pair[0]:.1f} / {pair[1]:.1f}"
+def _seconds(pair: tuple[float, float] | None) -> str:
+    return "-" if pair is None else f"{pair[0]:.1f} / {pair[1]:.1f}"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench.ideas import NAMES, library_texts, training_bodies
-from bench.ideation import reading, table
+from bench.ideation import table
 from bench.ideation.anchors import Run, Shelf, asked_directly, asked_for_a_list, asked_with_notes, cleaned, filled_in
 from bench.yardstick import Scored, Shown
 from bot.ideation.gates import Gate, format_fault
@@ -117,31 +116,21 @@ def test_the_table_counts_what_is_missing_as_not_valid() -> None:
     assert row["seconds_total"] == (2.0, 2.0)
     assert table.markdown({"Kindling": row}).count("\n") == 2
     told = table.report("Ideas", {"Kindling": row}, [entry])
-    assert "A bell sulks." in told
-    assert "no: grounding: bad" in told
+    assert "| 1 | **Hum.** A lamp hums. | s | all | 1 | 100% | 100% | 100% | 3.0 |" in told
+    assert "A bell sulks. | s | grounding: bad |  |" in told
     assert json.loads(json.dumps(table.as_json({"Kindling": row}, [entry])))["sets"][0]["ideas"][0]["valid"]
+
+
+def test_what_a_model_wrote_cannot_break_the_report() -> None:
+    run = Run([Shown("A | b\n<img src=x>", "s")], ["s"])
+    told = table.report("Ideas", {}, [table.Entry("Kindling", "a lamp", 0, run, [scored()])])
+    assert "| 1 | A \\| b &lt;img src=x> | s |" in told
 
 
 def test_an_empty_run_is_a_row_of_noughts() -> None:
     row = table.figures([table.Entry("A1", "a lamp", 0, Run([], [], None, 3.0), [])], places=10)
     assert row["ud"] == row["valid"] == row["vendi"] == 0
-
-
-def test_the_blind_sheet_names_no_source_and_the_key_gives_the_result(tmp_path: Path) -> None:
-    runs = {"Kindling": "A lamp hums.", "A0 asked directly": "A bell sulks."}
-    entries = [table.Entry(name, "a hall", 0, Run([Shown(body)] * 3), []) for name, body in runs.items()]
-    items = reading.drawn(entries, [("a door", "Salt dries.")])
-    reading.write(items, tmp_path)
-    sheet = (tmp_path / "sheet.md").read_text()
-    assert sheet.count("A lamp hums.") == 3
-    assert not any(source in sheet for source in [*runs, "people"])
-    ratings = [3 if item.source == "Kindling" else 1 if item.source == "people" else 0 for item in items]
-    told = reading.result(items, ratings, ratings)
-    assert "| Kindling | 3 | 100% | 3.00 |" in told
-    assert "| people | 1 | 0% | 1.00 |" in told
-    assert "kappa): 1.00" in told
-    with pytest.raises(ValueError, match="7 ratings from 0 to 3"):
-        reading.result(items, ratings[1:], ratings)
+    assert table.markdown({"A1": row}).endswith("| - | 3.0 / 3.0 |")
 
 
 def test_the_bench_knows_its_sources() -> None:
