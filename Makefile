@@ -55,7 +55,7 @@ format: $(VENV)/.installed
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 bench: $(VENV)/.installed
-	@for name in retrieval library language discord ideas; do \
+	@for name in retrieval library language endurance discord ideas; do \
 		echo "== bench/$$name.py"; $(BIN)/python bench/$$name.py $(ARGS) || exit 1; done
 
 clean:

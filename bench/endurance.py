@@ -1,7 +1,7 @@
 """Does anything stay behind? Thousands of requests of random shapes, many broken off, and the memory they leave.
 
     python bench/endurance.py                     10,000 requests: some minutes
-    python bench/endurance.py --requests 500      a look
+    python bench/endurance.py --quick             a look
 
 The model is a tiny one with random weights, so that what is measured is the engine and not the arithmetic. People come
 in crowds; some leave after a while, some give up at once, some ask for what does not fit, some have too little time,
@@ -119,7 +119,9 @@ def main() -> None:
     """Parse the options, run, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--requests", type=int, default=10_000)
-    asyncio.run(run(parser.parse_args().requests))
+    parser.add_argument("--quick", action="store_true", help="500 requests")
+    options = parser.parse_args()
+    asyncio.run(run(500 if options.quick else options.requests))
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ class TestWhatComes:
         web.pages["/3?x"] = Page(b"", status=302, headers={"Location": "/1"})
         assert "leads on and on" in str(refusal(fetcher, web.address("/1")))
 
-    @pytest.mark.parametrize("packed", [gzip.compress(b"words"), zlib.compress(b"words")])
+    @pytest.mark.parametrize("packed", [gzip.compress(b"words"), zlib.compress(b"words")], ids=["gzip", "deflate"])
     def test_what_is_packed_is_unpacked(self, web: Web, fetcher: Fetcher, packed: bytes) -> None:
         coding = "gzip" if packed[:2] == b"\x1f\x8b" else "deflate"
         web.pages["/a"] = Page(packed, headers={"Content-Encoding": coding})

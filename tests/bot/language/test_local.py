@@ -251,5 +251,6 @@ async def test_nothing_stays_of_requests_however_they_end(tiny_folder, tmp_path,
         await model._worker.run(lambda: None)
     assert engine.held == engine._prefixes.held <= endurance.LIMITS.prefixes
     await model.close()
+    del engine
     gc.collect()
     assert not [one for one in gc.get_objects() if type(one) in {Request, KeyValues}]
