@@ -36,8 +36,8 @@ STRICT = 14
 def test_nine_in_ten_hand_written_ideas_pass_each_gate(yardstick: Yardstick, lenient: Lenient) -> None:
     """The protocol's threshold on good ideas, three for each dev brief, written before they were measured.
 
-    Measured on all 84 with all 1,010 snippets, all training examples and the real referee: format, fluency and
-    relevance 100 %, grounding 96 %, originality 99 %; 95 % pass all five.
+    Measured on all 84 with all 1,010 snippets, all training examples and the real referee: format, fluency, relevance
+    100 %, grounding 96 %, originality 99 %; 95 % pass all five.
     """
     failures: Counter[Gate] = Counter()
     for number, one in enumerate(PEOPLES):
