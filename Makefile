@@ -42,7 +42,7 @@ run: $(VENV)/.installed
 	@$(BIN)/kindling $(ARGS)
 
 test: $(VENV)/.installed
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: $(VENV)/.installed
 	@$(BIN)/ruff format --check .
