@@ -17,8 +17,8 @@ from bot.language.keyvalues import ROUNDING, KeyValues
 if TYPE_CHECKING:
     import torch
 
-# CPU matrix kernels work on blocks of this many rows, and sum up in another order where fewer than _LEAST are left
-_BLOCK, _LEAST = 32, 4
+_ROWS_MULTIPLE = 4
+"""CPU matrix kernels sum up in another order where fewer rows than this are left over from a block."""
 
 
 class Segment:
@@ -42,6 +42,7 @@ class Segment:
         self.tokens = sum(counts)
         self._own, self._prefix, self._prefix_length = own, prefix, prefix_length
         self._sequences, self._longest, self._first = len(rows), max(counts), rows[0]
+        self._alone = self._sequences == 1 and self._longest > 1  # a prompt that is read, with nothing beside it
         new = [(i, j) for i, count in enumerate(counts) for j in range(count)]
         self.positions = [prefix_length + lengths[i] + j for i, j in new]
         self._even = len(new) == self._sequences * self._longest  # as when every sequence has one new token
@@ -79,7 +80,7 @@ class Segment:
         group = heads // key_heads
         query = query.view(tokens, key_heads, group, width)
         mask = self._own_mask(window, group)
-        if self._sequences == 1:  # its heads are the batch, and each key head is seen by all queries that share it
+        if self._alone:  # its heads are the batch, and each key head is seen by all queries that share it
             keys, values = self._own.read_one(layer, self._first, self._seen, group)
             out, weight = attend(query.permute(1, 2, 0, 3), keys, values, mask, scale, cap)
             out, weight = out.permute(2, 0, 1, 3), weight.permute(2, 0, 1)
@@ -98,15 +99,19 @@ class Segment:
         import torch
 
         assert self._prefix is not None
-        left = self.tokens % _BLOCK
-        if 0 < left < _LEAST:
-            query = torch.constant_pad_nd(query, (0, 0, 0, 0, 0, 0, 0, _LEAST - left))
-        keys, values = self._prefix.read_one(layer, 0, self._prefix_length, query.shape[2])
-        mask = self._prefix_mask(window, query.shape[0])
-        out, weight = attend(query.permute(1, 2, 0, 3), keys, values, mask, scale, cap)
+        tokens, key_heads, group, width = query.shape
+        # all that look at one key head are its rows, so that the head's keys are read once
+        rows = query.transpose(0, 1).reshape(1, key_heads, tokens * group, width)
+        if left := tokens * group % _ROWS_MULTIPLE:
+            rows = torch.constant_pad_nd(rows, (0, 0, 0, _ROWS_MULTIPLE - left))
+        keys, values = self._prefix.read(layer, range(1), self._prefix_length)
+        mask = self._prefix_mask(window, group, rows.shape[2])
+        out, weight = attend(rows, keys, values, mask, scale, cap)
         if mask is not None:  # the window may have left the prefix behind
             weight = weight.masked_fill(torch.isneginf(mask).all(dim=-1), -torch.inf)
-        return out.permute(2, 0, 1, 3)[: self.tokens], weight.permute(2, 0, 1)[: self.tokens]
+        seen = slice(tokens * group)
+        out = out[0, :, seen].view(key_heads, tokens, group, width).transpose(0, 1)
+        return out, weight[0, :, seen].view(key_heads, tokens, group).transpose(0, 1)
 
     def _by_sequence(self, query: torch.Tensor) -> torch.Tensor:
         """(tokens, key heads, group, width) to (sequences, key heads, group x longest, width), padded with zeros."""
@@ -141,12 +146,12 @@ class Segment:
                 hidden |= key <= token - window
             mask = torch.zeros(hidden.shape, dtype=self._own.shape.dtype, device=device)
             mask.masked_fill_(hidden, -torch.inf)
-            if self._sequences > 1:
+            if not self._alone:
                 mask = mask[:, None].expand(-1, group, -1, -1).flatten(1, 2)
             self._masks["own", window] = mask[:, None]
         return self._masks["own", window]
 
-    def _prefix_mask(self, window: int | None, rows: int) -> torch.Tensor | None:
+    def _prefix_mask(self, window: int | None, group: int, rows: int) -> torch.Tensor | None:
         """The same for the prefix, which is seen whole where no window ends in it: (1, 1, rows, keys) or None."""
         import torch
 
@@ -155,7 +160,8 @@ class Segment:
             return None
         if ("prefix", window) not in self._masks:
             device = self._lengths.device
-            token = torch.tensor(self.positions + [0] * (rows - self.tokens), device=device)[:, None]
+            token = torch.zeros(rows, 1, dtype=torch.long, device=device)
+            token[: self.tokens * group, 0] = torch.tensor(self.positions, device=device).repeat_interleave(group)
             hidden = torch.arange(self._prefix_length, device=device) <= token - window
             mask = torch.zeros(hidden.shape, dtype=self._own.shape.dtype, device=device)
             self._masks["prefix", window] = mask.masked_fill_(hidden, -torch.inf)[None, None]
