@@ -18,7 +18,7 @@ import typer
 from bot.language.conversion import Recipe as Conversion
 from bot.language.conversion import converted
 from bot.language.embedded import ADAPTER, GGUF_SHA256, find_gguf
-from bot.language.loading import load
+from bot.language.loading import load_plain
 from bot.settings import read_settings
 from knowledge.errors import KindlingError
 from training import adapter, card, parallel
@@ -115,7 +115,7 @@ def base(folder: Path, device: str) -> tuple[Any, Any]:
     """The model in a folder, in float32, and its tokenizer."""
     from transformers import AutoTokenizer
 
-    return load(folder, device).model.float(), AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+    return load_plain(folder, device), AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
 
 
 def _encoded(examples: Sequence[Example], tokenizer: Any) -> list[Encoded]:

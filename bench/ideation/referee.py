@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.language.conversion import Progress, Recipe, converted, silent
 from bot.language.embedded import GGUF_SHA256, find_gguf
-from bot.language.loading import load
+from bot.language.loading import load_plain
 
 BATCH = 20
 
@@ -25,8 +25,8 @@ class UntunedReferee:
         from transformers import AutoTokenizer
 
         folder = untuned(models_dir, progress)
-        loaded = load(folder, device)
-        self._model, self._device = loaded.model, loaded.device
+        self._model = load_plain(folder, device)
+        self._device = self._model.device
         self._tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
         self._start = self._tokenizer.bos_token_id
 

@@ -20,7 +20,8 @@ Vector = NDArray[np.float32]
 
 LEAN = 0.3  # the most that taste takes from an idea's value or adds to it, as a share
 PRIOR = 2.0  # standard deviation that the direction's parts are expected to have: an evening's duels can be heard
-_STEPS = 12  # of Newton's method, which has converged after half as many
+_STEPS = 20  # of Newton's method, which mostly has converged after five
+_SETTLED = 1e-6
 _TELLING = 2  # how many ideas must say a word before it tells of the taste
 
 
@@ -43,16 +44,26 @@ class Taste:
 def fit(better: Vector, worse: Vector, weights: Sequence[float]) -> Taste:
     """The most likely taste, given that each row of `better`, (n, d), was preferred to the same row of `worse`.
 
-    `weights`, n of them, say how much each choice counts: 1 for a choice between two ideas that a person made.
+    `weights`, n of them, say how much each choice counts: 1 for a choice between two ideas that a person made. It is
+    Newton's method on the choices rather than on the direction, of which there are far fewer at first: algorithm 3.1 of
+    Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), with a linear kernel.
     """
     apart = (better - worse).astype(np.float64)
     counts = np.asarray(weights, dtype=np.float64)
-    direction = np.zeros(apart.shape[1])
+    kernel = PRIOR**2 * apart @ apart.T
+    surety = np.zeros(len(apart))  # log odds of each choice
+    shares = surety
     for _ in range(_STEPS):
-        unsure = 1 / (1 + np.exp(apart @ direction))  # the chance that the choice had gone the other way
-        slope = apart.T @ (counts * unsure) - direction / PRIOR**2
-        curve = (apart * (counts * unsure * (1 - unsure))[:, None]).T @ apart + np.eye(len(direction)) / PRIOR**2
-        direction = direction + np.linalg.solve(curve, slope)
+        unsure = 1 / (1 + np.exp(surety))  # the chance that the choice had gone the other way
+        curve = counts * unsure * (1 - unsure)
+        target = curve * surety + counts * unsure
+        root = np.sqrt(curve)
+        inner = np.eye(len(apart)) + root[:, None] * kernel * root
+        shares = target - root * np.linalg.solve(inner, root * (kernel @ target))
+        before, surety = surety, kernel @ shares
+        if np.abs(surety - before).max() < _SETTLED:
+            break
+    direction = PRIOR**2 * apart.T @ shares
     middle = np.concatenate([better, worse]).mean(axis=0)
     return Taste(direction.astype(np.float32), middle.astype(np.float32))
 

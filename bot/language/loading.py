@@ -123,10 +123,7 @@ def load(folder: Path, device: str = "auto") -> Loaded:
         tokenizer = read_tokenizer(folder)
         model = _decoder(folder, config, where) or _any_model(folder, where)
     except Exception as error:
-        if too_large := out_of_memory(error):
-            raise too_large from error
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise ModelNotFound(f"{folder} holds no readable model: {reason}") from error
+        raise out_of_memory(error) or _unreadable(folder, error) from error
     window = config.get("max_position_embeddings") or 2048
     return Loaded(model, ChatTemplate(tokenizer), where, window, _end_tokens(folder, config, tokenizer))
 
@@ -140,6 +137,20 @@ def _decoder(folder: Path, config: dict[str, Any], device: torch.device) -> Deco
         return None
     with stored_weights(folder) as weights:
         return Decoder(architecture, weights, device, compute_dtype(device))
+
+
+def load_plain(folder: Path, device: str = "auto") -> Any:
+    """The model in `folder` in float32 as transformers computes it: to train it, or to measure by. Raises as `load`."""
+    where = _device(device)
+    try:
+        return _any_model(folder, where).float()
+    except Exception as error:
+        raise out_of_memory(error) or _unreadable(folder, error) from error
+
+
+def _unreadable(folder: Path, error: Exception) -> ModelNotFound:
+    reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return ModelNotFound(f"{folder} holds no readable model: {reason}")
 
 
 def _any_model(folder: Path, device: torch.device) -> Any:

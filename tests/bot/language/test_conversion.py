@@ -20,7 +20,7 @@ from bot.language.base import Message, Sampling, complete
 from bot.language.conversion import Recipe, converted, file_digest, recipe_for_file
 from bot.language.embedded import MODEL, embedded_model, find_adapter
 from bot.language.errors import LanguageError, ModelNotFound
-from bot.language.loading import load
+from bot.language.loading import load, load_plain
 from bot.language.local import local_model
 
 from . import tiny
@@ -104,12 +104,13 @@ def test_the_converted_model_is_the_original(file, original, tmp_path):
     told = []
     folder = converted(recipe_for_file(file), tmp_path, lambda stage, fraction: told.append((stage, fraction)))
     loaded = load(folder)
-    found = loaded.model.state_dict()
+    plain = load_plain(folder)
+    found = plain.state_dict()
     for name, weight in original.state_dict().items():
         torch.testing.assert_close(found[name].bfloat16(), weight.bfloat16(), msg=name)
     tokens = torch.tensor([list(range(20))])
     with torch.inference_mode():
-        ours, theirs = loaded.model.float()(tokens).logits, original(tokens).logits
+        ours, theirs = plain(tokens).logits, original(tokens).logits
     assert (ours.argmax(-1) == theirs.argmax(-1)).float().mean() > 0.9
     assert loaded.window == 1024 and tiny.END in loaded.end_tokens
     assert not partials(tmp_path)
@@ -221,9 +222,9 @@ def test_an_adapter_is_merged_and_gets_a_folder_of_its_own(file, adapter, tmp_pa
     plain = recipe_for_file(file)
     tuned = replace(plain, adapter=folder)
     assert tuned.folder_name != plain.folder_name
-    loaded = load(converted(tuned, tmp_path))
+    found = load_plain(converted(tuned, tmp_path)).state_dict()
     for name, weight in merged.state_dict().items():
-        torch.testing.assert_close(loaded.model.state_dict()[name].bfloat16(), weight.bfloat16(), msg=name)
+        torch.testing.assert_close(found[name].bfloat16(), weight.bfloat16(), msg=name)
     other = tmp_path / "other"
     other.mkdir()
     for path in folder.iterdir():

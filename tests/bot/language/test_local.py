@@ -238,6 +238,12 @@ async def test_no_package(tmp_path, monkeypatch):
 
 async def test_nothing_stays_of_requests_however_they_end(tiny_folder, tmp_path, monkeypatch):
     """bench/endurance.py in small: people leave, give up, ask too much, and the forward pass fails now and then."""
+
+    def kept() -> set[int]:
+        gc.collect()
+        return {id(one) for one in gc.get_objects() if type(one) in {Request, KeyValues}}
+
+    others = kept()  # the session's model keeps what it has read
     forward = Decoder.forward
     monkeypatch.setattr(Decoder, "forward", forward)  # put back after `failing`
     endurance.failing(0.03)
@@ -252,5 +258,4 @@ async def test_nothing_stays_of_requests_however_they_end(tiny_folder, tmp_path,
     assert engine.held == engine._prefixes.held <= endurance.LIMITS.prefixes
     await model.close()
     del engine
-    gc.collect()
-    assert not [one for one in gc.get_objects() if type(one) in {Request, KeyValues}]
+    assert kept() <= others
