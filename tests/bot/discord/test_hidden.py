@@ -214,3 +214,21 @@ async def test_duels_are_between_ideas_that_both_may_be_seen(stage: Stage, cella
     assert "Which would you rather have" in await told(stage.alice, stage.general, "ideas duel")
     with_bob = await told(stage.bob, stage.general, "ideas duel")
     assert "no two ideas left" in with_bob and "Zanzibarquux" not in with_bob
+
+
+async def test_trends_leave_out_what_their_readers_may_not_see(
+    stage: Stage, cellar: Cellar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the picture, the list and the names offered are drawn from; that trends keep to it is tested with them."""
+    trends, left_out = stage.services.studio.trends, []
+    outlook = trends.outlook
+
+    async def watched(space: str, **options: Any) -> Any:
+        left_out.append(options["filters"].without_sources)
+        return await outlook(space, **options)
+
+    monkeypatch.setattr(trends, "outlook", watched)
+    await told(stage.bob, stage.general, "trends", library="own")
+    await stage.bob.autocomplete(stage.general, "brainstorm", "trend", "mos", brief="a tea shop")
+    await told(stage.alice, cellar.channel, "trends", library="own")
+    assert left_out[0] and left_out[0] == left_out[1] and not left_out[2]
