@@ -40,10 +40,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.retrieval import BRIEFS, DIMENSION, resident, synthetic, table
 from bot.client import SWITCH_SECONDS
+from bot.language.kernels import TorchKernels
 from bot.services import open_services
 from bot.settings import Settings
 from knowledge import starter
-from knowledge.embedded import packaged_folder
+from knowledge.embedded import EmbeddedEmbedder, packaged_folder
 from knowledge.embedder import SentenceTransformerEmbedder
 from knowledge.embedding import passage
 from knowledge.index import Indexes
@@ -122,6 +123,8 @@ async def measure_searching(snippets: int, texts: int) -> list[dict[str, float |
         settings = Settings(_env_file=None, data_dir=folder / "data")
         async with open_services(settings, model=ScriptedModel()) as services:
             library, studio = services.library, services.studio
+            if isinstance(library.embedder, EmbeddedEmbedder):  # as it is beside a local language model
+                await library.run(library.embedder.use, TorchKernels())
             await library.run(fill, library.store, library.embedder.name, snippets)
             start = time.perf_counter()
             await studio.search(SPACE, BRIEFS[0])

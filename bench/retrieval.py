@@ -19,7 +19,7 @@ nearest, tenth and hundredth neighbour of 0.43, 0.32 and 0.18 against 0.43, 0.29
 the approximate index. Queries are drawn likewise and are not in the index.
 
 Second table: `Retriever.search` and `Retriever.sparks` with the starter collection and the real embedder, in process,
-the embedding of the query included, and alone.
+the embedding of the query included, and alone; the embedder computes as it does beside a local language model.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from knowledge.embedded import open_embedder
+from bot.language.kernels import TorchKernels
+from knowledge.embedded import EmbeddedEmbedder, open_embedder
 from knowledge.index import Index, Indexes
 from knowledge.nearest import Approximate
 from knowledge.retriever import Retriever
@@ -196,6 +197,8 @@ def measure_starter(queries: int) -> list[dict[str, float | str]]:
                 "search, 10 hits": lambda brief: retriever.search(brief, ["starter"]),
                 "sparks, 10 mixed": lambda brief: retriever.sparks(brief, ["starter"], 10),
             }
+            if isinstance(embedder, EmbeddedEmbedder):
+                embedder.use(TorchKernels())
             for call in parts.values():  # the first of everything is slower
                 call(BRIEFS[0])
             wall: dict[str, list[float]] = {name: [] for name in parts}

@@ -49,8 +49,10 @@ class Services:
         """Begin to load the model now. Should that fail, whoever uses the model first is told."""
 
         async def load() -> None:
-            with suppress(KindlingError):
+            # A worker that was closed meanwhile raises RuntimeError: then there is nothing left to prepare for.
+            with suppress(KindlingError, RuntimeError):
                 await self.model.load()
+                await self.library.run(_quicken, self.library.embedder, self.model)
 
         return asyncio.create_task(load(), name="warm the model")
 
@@ -85,6 +87,16 @@ async def open_services(
         await studio.sources.close()
         await language_model.close()
         await library.close()
+
+
+def _quicken(embedder: Embedder, model: LanguageModel) -> None:
+    """Let queries be embedded by PyTorch's kernels, where the model has loaded PyTorch anyway."""
+    from bot.language.kernels import TorchKernels
+    from bot.language.local import LocalModel
+    from knowledge.embedded import EmbeddedEmbedder
+
+    if isinstance(model, LocalModel) and isinstance(embedder, EmbeddedEmbedder):
+        embedder.use(TorchKernels())
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """The embedder that comes in a package, and which embedder a name means.
 
-The same weights are computed in two ways with the same result: a query or a few ideas by `minilm`, at once and without
-PyTorch; whole documents by sentence-transformers, which is loaded when the first of them comes and uses all cores, or
-the GPU.
+The same weights are computed in two ways, to a ten-thousandth with the same result: a query or a few ideas by `minilm`,
+at once and without PyTorch; whole documents by sentence-transformers, which is loaded when the first of them comes and
+uses all cores, or the GPU.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from knowledge.embedder import Embedder, Progress, SentenceTransformerEmbedder, encodable
 from knowledge.errors import EmbedderError
-from knowledge.minilm import MiniLM
+from knowledge.minilm import Kernels, MiniLM
 
 EMBEDDED = "embedded"
 NAME = "all-MiniLM-L6-v2"
@@ -67,6 +67,10 @@ class EmbeddedEmbedder:
         self._thorough: SentenceTransformerEmbedder | None = None
         self.name = f"{NAME}@{_SHA256[:8]}"
         self.dimension = self._quick.dimension
+
+    def use(self, kernels: Kernels) -> None:
+        """Compute with these from now on what is embedded at once: the same vectors, sooner. A third of a second."""
+        self._quick = MiniLM(self._folder, kernels)
 
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
         """As `Embedder.embed`."""

@@ -5,16 +5,19 @@ them, milliseconds to pass through them. The model itself is six layers of BERT 
 mean pooling and a division by the length, some forty lines here. Texts are laid end to end, so nothing is padding;
 only attention looks at them one by one.
 
+Its weights are rounded to half precision, which moves a vector by a ten-thousandth and leaves every kernel that keeps
+them so (see `Kernels`) with the same result. Where PyTorch is loaded anyway, its kernels take half the time.
+
 It knows one architecture, BERT with exact GELU as sentence-transformers saves it, and refuses others.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +25,37 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class _Linear:
-    weight: Array  # (in, out)
-    bias: Array  # (out,)
+Linear: TypeAlias = Callable[[Array], Array]
+"""x Wᵀ + b, for x of shape (tokens, in)."""
 
-    def __call__(self, x: Array) -> Array:
-        y: Array = x @ self.weight
-        y += self.bias
-        return y
+
+class Kernels(Protocol):
+    """The two computations that take nearly all the time, for whoever can do them faster than NumPy."""
+
+    def linear(self, weight: Array, bias: Array) -> Linear:
+        """The layer with `weight` (out, in), whose numbers half precision holds, and `bias` (out,)."""
+
+    def gelu(self, x: Array) -> Array:
+        """x times the normal distribution's share below x. `x` may be overwritten."""
+
+
+class NumPyKernels:
+    """Kernels that need nothing beside NumPy."""
+
+    def linear(self, weight: Array, bias: Array) -> Linear:
+        """See Kernels."""
+        turned = np.ascontiguousarray(weight.T)  # laid out as BLAS reads it fastest for a few rows
+
+        def linear(x: Array) -> Array:
+            y: Array = x @ turned
+            y += bias
+            return y
+
+        return linear
+
+    def gelu(self, x: Array) -> Array:
+        """See Kernels."""
+        return _gelu(x)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +74,11 @@ class _Norm:
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    attend: _Linear  # queries, keys and values side by side
-    attended: _Linear
+    attend: Linear  # queries, keys and values side by side
+    attended: Linear
     attended_norm: _Norm
-    widen: _Linear
-    narrow: _Linear
+    widen: Linear
+    narrow: Linear
     narrow_norm: _Norm
 
 
@@ -64,8 +89,8 @@ class MiniLM:
         dimension: the length of a vector.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Read the weights, about a tenth of a second.
+    def __init__(self, folder: Path, kernels: Kernels | None = None) -> None:
+        """Read the weights, about a fifth of a second. Without `kernels` it computes with NumPy.
 
         Raises:
             ValueError: it is no BERT encoder with mean pooling. OSError, KeyError: it is damaged.
@@ -91,8 +116,10 @@ class MiniLM:
         types = weights["embeddings.token_type_embeddings.weight"]
         self._places: Array = weights["embeddings.position_embeddings.weight"] + types[0]
         self._norm = _norm(weights, "embeddings", epsilon)
+        kernels = kernels or NumPyKernels()
+        self._gelu = kernels.gelu
         self._layers = [
-            _layer(weights, f"encoder.layer.{i}", self._heads, epsilon) for i in range(config["num_hidden_layers"])
+            _layer(weights, f"encoder.layer.{i}", epsilon, kernels) for i in range(config["num_hidden_layers"])
         ]
 
     def embed(self, texts: Sequence[str]) -> Array:
@@ -114,7 +141,7 @@ class MiniLM:
         hidden = self._norm(hidden)
         for layer in self._layers:
             hidden = layer.attended_norm(hidden + layer.attended(self._mixed(layer.attend(hidden), spans)))
-            hidden = layer.narrow_norm(hidden + layer.narrow(_gelu(layer.widen(hidden))))
+            hidden = layer.narrow_norm(hidden + layer.narrow(self._gelu(layer.widen(hidden))))
         vectors: Array = np.add.reduceat(hidden, starts)  # the direction of the sum is that of the mean
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return vectors
@@ -127,6 +154,7 @@ class MiniLM:
         for start, end in spans:
             query, key, value = parts[start:end].transpose(1, 2, 0, 3)  # each (heads, tokens, width)
             scores = query @ key.transpose(0, 2, 1)
+            scores *= np.float32(width**-0.5)
             scores -= scores.max(-1, keepdims=True)
             np.exp(scores, out=scores)
             scores /= scores.sum(-1, keepdims=True)
@@ -138,24 +166,19 @@ def _norm(weights: dict[str, Array], place: str, epsilon: np.float32) -> _Norm:
     return _Norm(weights[f"{place}.LayerNorm.weight"], weights[f"{place}.LayerNorm.bias"], epsilon)
 
 
-def _linear(weights: dict[str, Array], place: str) -> _Linear:
-    return _Linear(np.ascontiguousarray(weights[f"{place}.weight"].T), weights[f"{place}.bias"])
+def _weight(weights: dict[str, Array], place: str) -> tuple[Array, Array]:
+    """A linear layer's weight (out, in), rounded to half precision, and bias (out,)."""
+    return weights[f"{place}.weight"].astype(np.float16).astype(np.float32), weights[f"{place}.bias"]
 
 
-def _layer(weights: dict[str, Array], place: str, heads: int, epsilon: np.float32) -> _Layer:
-    """A layer's weights, with queries scaled beforehand as attention would scale its scores."""
-    query, key, value = (_linear(weights, f"{place}.attention.self.{part}") for part in ("query", "key", "value"))
-    scale = np.float32((query.weight.shape[1] / heads) ** -0.5)
-    attend = _Linear(
-        np.hstack([query.weight * scale, key.weight, value.weight]),
-        np.hstack([query.bias * scale, key.bias, value.bias]),
-    )
+def _layer(weights: dict[str, Array], place: str, epsilon: np.float32, kernels: Kernels) -> _Layer:
+    query, key, value = (_weight(weights, f"{place}.attention.self.{part}") for part in ("query", "key", "value"))
     return _Layer(
-        attend,
-        _linear(weights, f"{place}.attention.output.dense"),
+        kernels.linear(np.vstack([query[0], key[0], value[0]]), np.hstack([query[1], key[1], value[1]])),
+        kernels.linear(*_weight(weights, f"{place}.attention.output.dense")),
         _norm(weights, f"{place}.attention.output", epsilon),
-        _linear(weights, f"{place}.intermediate.dense"),
-        _linear(weights, f"{place}.output.dense"),
+        kernels.linear(*_weight(weights, f"{place}.intermediate.dense")),
+        kernels.linear(*_weight(weights, f"{place}.output.dense")),
         _norm(weights, f"{place}.output", epsilon),
     )
 

@@ -20,7 +20,8 @@ from knowledge.types import Band, Collection, Distance, Filters, Hit, Snippet
 
 RRF_K = 60  # as in Cormack, Clarke and Büttcher 2009, "Reciprocal rank fusion outperforms Condorcet ..."
 
-_SURVEYED = 2048  # vectors looked at to tell near from far: plenty for shares of a ranking, and quick at any size
+_SURVEYED = 1024  # vectors looked at to tell near from far: plenty for shares of a ranking, and quick at any size
+_DRAWN_FROM = 2048  # vectors looked at where sparks are drawn from them: more, so that the bands have plenty to give
 _DEPTH = 50  # how far down each ranking is read, at least
 _CHOICE = 6  # rows picked at random for each spark that is wanted of a band: the seed's say in the matter
 
@@ -54,7 +55,7 @@ class Retriever:
         view = self._view(spaces, filters)
         vector = self._embedder.embed([query])[0]
         fused = self._fused(view, query, vector, max(_DEPTH, 3 * count))
-        survey = self._survey(view, vector, fused, seed=0)
+        survey = self._survey(view, vector, fused, _SURVEYED, seed=0)
         rows = _rows_of(survey, fused)
         worth = np.fromiter(fused.values(), np.float32, len(fused))
         # Twice as many as wanted: some may turn out to be the same text, or to have been deleted this moment.
@@ -102,7 +103,7 @@ class Retriever:
         view = self._view(spaces, filters, among)
         vector = self._embedder.embed([query])[0]
         fused = self._fused(view, query, vector, max(_DEPTH, 3 * count) + len(exclude))
-        survey = self._survey(view, vector, fused, seed)
+        survey = self._survey(view, vector, fused, _DRAWN_FROM, seed)
         rng = np.random.default_rng(seed)
         free = ~np.isin(survey.ids, list(exclude))
         drawings: list[list[int]] = []
@@ -141,8 +142,8 @@ class Retriever:
                 scores[snippet_id] = scores.get(snippet_id, 0.0) + 1 / (RRF_K + rank)
         return dict(sorted(scores.items(), key=lambda scored: (-scored[1], scored[0])))
 
-    def _survey(self, view: _View, vector: Vectors, fused: Iterable[int], seed: int) -> Survey:
-        sample = view.sample(_SURVEYED, seed)
+    def _survey(self, view: _View, vector: Vectors, fused: Iterable[int], limit: int, seed: int) -> Survey:
+        sample = view.sample(limit, seed)
         besides = np.setdiff1d(np.fromiter(fused, np.int64), sample)
         ids = np.concatenate([sample, besides])
         return Survey.of(ids, view.vectors(ids, len(vector)), vector, sampled=len(sample))

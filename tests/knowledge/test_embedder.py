@@ -60,6 +60,20 @@ def thorough() -> SentenceTransformerEmbedder:
     return SentenceTransformerEmbedder(packaged_folder(), device="cpu", name="all-MiniLM-L6-v2")
 
 
+@pytest.fixture(scope="session")
+def packed() -> EmbeddedEmbedder:
+    """The embedder as it is once a local language model has been loaded."""
+    from bot.language.kernels import TorchKernels
+
+    embedder = EmbeddedEmbedder("cpu")
+    embedder.use(TorchKernels())
+    return embedder
+
+
+ROUNDED = 5e-4
+"""How far rounding the weights to half precision may move a number of a vector, which is of length one."""
+
+
 # What it does
 
 
@@ -69,14 +83,24 @@ def test_the_quick_way_and_sentence_transformers_agree(
     embedder: Embedder, thorough: SentenceTransformerEmbedder, texts: list[str]
 ) -> None:
     assert sum(map(len, texts)) < 16_000
-    np.testing.assert_allclose(embedder.embed(texts), thorough.embed(texts), atol=2e-6)
+    np.testing.assert_allclose(embedder.embed(texts), thorough.embed(texts), atol=ROUNDED)
 
 
 def test_many_texts_go_through_sentence_transformers_and_come_out_the_same() -> None:
     texts = [f"The keeper of lighthouse {n} writes a letter to the gulls and to nobody else." for n in range(300)]
     embedder = EmbeddedEmbedder("cpu")
     many = embedder.embed(texts)
-    np.testing.assert_allclose(embedder.embed(texts[:3]), many[:3], atol=2e-6)
+    np.testing.assert_allclose(embedder.embed(texts[:3]), many[:3], atol=ROUNDED)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.text(max_size=60) | st.text("aeinrst ,.", min_size=60, max_size=300), min_size=1, max_size=4))
+def test_whichever_kernels_are_at_hand_a_text_has_one_vector(
+    embedder: Embedder, packed: Embedder, texts: list[str]
+) -> None:
+    """So the same seed finds the same sparks whether or not the language model has been loaded by then."""
+    np.testing.assert_allclose(packed.embed(texts), embedder.embed(texts), atol=2e-6)
+    np.testing.assert_array_equal(packed.embed(texts)[-1], packed.embed(texts[-1:])[0])
 
 
 def test_a_query_needs_no_torch() -> None:
