@@ -70,7 +70,6 @@ def chat() -> None:
     async def converse(services: Services, console: Console) -> None:
         from bot.terminal import TerminalStudio, piped_lines, typed_lines
 
-        services.warm()
         studio = TerminalStudio(services, console)
         if sys.stdin.isatty():
             console.print("Kindling. Type a brief, or help. The ideas are machine-made sparks; you are the author.")
@@ -78,7 +77,7 @@ def chat() -> None:
         else:
             await studio.converse(piped_lines())
 
-    _with_services(converse)
+    _with_services(converse, warm=True)
 
 
 @app.command()
@@ -105,7 +104,6 @@ def brainstorm(
         from bot import printed
         from bot.ideation.events import Finished, Found, Ready
 
-        services.warm()
         settings = services.settings
         wanted = settings.count if count is None else count
         among = await services.studio.trends.sparks("terminal", trend, chosen)
@@ -134,7 +132,7 @@ def brainstorm(
                     case _:
                         pass
 
-    _with_services(ideate, quiet=as_json)
+    _with_services(ideate, quiet=as_json, warm=True)
 
 
 @app.command()
@@ -314,7 +312,7 @@ def provenance(idea_id: Annotated[str, typer.Argument(help="The idea's id, as --
         console.print(printed.why(found.entry))
         console.print(printed.replay(found))
 
-    _with_services(replay)
+    _with_services(replay, warm=True)
 
 
 @app.command()
@@ -352,8 +350,13 @@ def doctor() -> None:
     raise typer.Exit(0 if healthy else 1)
 
 
-def _with_services(work: Callable[[Services, Console], Awaitable[None]], *, quiet: bool = False) -> None:
-    """Open the services, do the work, and turn what goes wrong into one line and an exit code."""
+def _with_services(
+    work: Callable[[Services, Console], Awaitable[None]], *, quiet: bool = False, warm: bool = False
+) -> None:
+    """Open the services, do the work, and turn what goes wrong into one line and an exit code.
+
+    `quiet` shows no progress, `warm` loads the language model while the library opens.
+    """
     with _told():
         settings = _settings()
         console = _console()
@@ -363,11 +366,11 @@ def _with_services(work: Callable[[Services, Console], Awaitable[None]], *, quie
             from bot.terminal import watched
 
             if quiet:
-                async with open_services(settings, progress=silent) as services:
+                async with open_services(settings, progress=silent, warm=warm) as services:
                     await work(services, console)
                 return
             with watched() as progress:
-                async with open_services(settings, progress=progress) as services:
+                async with open_services(settings, progress=progress, warm=warm) as services:
                     await work(services, console)
 
         asyncio.run(inside())

@@ -49,10 +49,9 @@ class Services:
         """Begin to load the model now. Should that fail, whoever uses the model first is told."""
 
         async def load() -> None:
-            # A worker that was closed meanwhile raises RuntimeError: then there is nothing left to prepare for.
-            with suppress(KindlingError, RuntimeError):
-                await self.model.load()
-                await self.library.run(_quicken, self.library.embedder, self.model)
+            if await _loaded(self.model):
+                with suppress(RuntimeError):  # the library was closed meanwhile
+                    await self.library.run(_quicken, self.library.embedder, self.model)
 
         return asyncio.create_task(load(), name="warm the model")
 
@@ -64,15 +63,22 @@ async def open_services(
     progress: Progress = silent,
     embedder: Callable[[], Embedder] | None = None,
     model: LanguageModel | None = None,
+    warm: bool = False,
 ) -> AsyncIterator[Services]:
-    """Open the library and wire the studio. Raises `KindlingError`; what was opened is closed on the way out."""
+    """Open the library and wire the studio. Raises `KindlingError`; what was opened is closed on the way out.
+
+    With `warm` the model is loaded meanwhile, for whoever will need it at once.
+    """
     fetcher = Fetcher(Allowed(settings.fetch_allow.split(",")))
     language_model = model or make_model(settings, progress)
+    early = asyncio.create_task(_loaded(language_model)) if warm else None
     worker = Worker("library")
     try:
         with _uncollected():
             library = await worker.run(_open_library, settings, worker, embedder, progress)
     except BaseException:
+        if early is not None:
+            early.cancel()  # what has begun goes on in its thread, and nobody waits for it
         await worker.close()
         raise
 
@@ -81,12 +87,25 @@ async def open_services(
         library, writer, ratio=settings.candidates, rounds=settings.rounds, temperature=settings.temperature
     )
     studio = Studio(library, engine, writer, fetcher=fetcher, every=timedelta(minutes=settings.refresh or 60))
+    services = Services(settings, library, studio, language_model)
+    warming = services.warm() if warm else None
     try:
-        yield Services(settings, library, studio, language_model)
+        yield services
     finally:
+        if warming is not None:
+            warming.cancel()
         await studio.sources.close()
         await language_model.close()
         await library.close()
+
+
+async def _loaded(model: LanguageModel) -> bool:
+    """Load the model; whether that went well. Whoever uses it next is told why not."""
+    try:
+        await model.load()
+    except KindlingError:
+        return False
+    return True
 
 
 def _quicken(embedder: Embedder, model: LanguageModel) -> None:

@@ -91,7 +91,7 @@ def _idea(output: dict[str, Any]) -> str:
 
 def _brainstorm(given: dict[str, Any], wanted: dict[str, Any]) -> Rendered:
     brief = Brief(given["brief"], given.get("audience"), given.get("tone"))
-    asked = prompts.brainstorm(brief, given["inspirations"], Technique(given["technique"]))
+    asked = prompts.brainstorm(brief, given["inspirations"], Technique(given["technique"]), prompts.Style.BARE)
     return given["brief"], [asked], _idea(wanted)
 
 

@@ -104,10 +104,11 @@ async def pooled(services: Services, brief: str, seed: int, count: int, *, spark
         library.retriever.sparks, brief, spaces_for(SPACE), wanted, distance=Distance.MIXED, seed=seed
     )
     draw = random.Random(f"{seed}/0")  # as the studio's first round: the two then share what the model wrote
+    style = style_for(settings)
     recipes = []
     for hit, technique in zip(hits, assign(hits, seed), strict=True):
         sparks = (hit,) if sparked else ()
-        question = prompts.brainstorm(asked, [spark.snippet.text for spark in sparks], technique)
+        question = prompts.brainstorm(asked, [spark.snippet.text for spark in sparks], technique, style)
         recipes.append(Recipe(question, sparks, technique, draw.getrandbits(31)))
 
     def prepare() -> Judge:
@@ -115,7 +116,7 @@ async def pooled(services: Services, brief: str, seed: int, count: int, *, spark
         return Judge(library.store, library.embedder, background, asked, np.zeros((0, 0), np.float32))
 
     judge = await library.run(prepare)
-    writer = Writer(services.model, style_for(settings))
+    writer = Writer(services.model, style)
     sampling = Sampling(temperature=settings.temperature, top_p=0.95, top_k=50, max_tokens=110)
     found: list[Candidate] = []
     async with aclosing(judged(library, writer, judge, recipes, sampling)) as candidates:

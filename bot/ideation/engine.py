@@ -195,7 +195,7 @@ class Engine:
         draw = random.Random(f"{seed}/{turn}")
         return [
             Recipe(
-                prompts.brainstorm(request.brief, [spark.snippet.text], technique),
+                prompts.brainstorm(request.brief, [spark.snippet.text], technique, self._writer.style),
                 (spark,),
                 technique,
                 draw.getrandbits(31),

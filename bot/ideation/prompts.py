@@ -65,11 +65,15 @@ def system(style: Style, form: str = IDEA_FORM) -> Message:
     return Message("system", f"{RULES}\n{form}" if style is Style.TOLD else SYSTEM)
 
 
-def brainstorm(brief: Brief, sparks: Sequence[str], technique: Technique) -> Message:
-    """The question for one candidate. The brief comes first: candidates of one brief share the longest prefix."""
+def brainstorm(brief: Brief, sparks: Sequence[str], technique: Technique, style: Style) -> Message:
+    """The question for one candidate. The brief comes first: candidates of one brief share the longest prefix.
+
+    The tuned model has learned what each technique asks for, so BARE names it only: a fifth less to read.
+    """
     lines = [f"Brief: {quoted(brief.line)}", *(f"Spark: {quoted(text)}" for text in sparks)]
     operation = OPERATIONS[technique]
-    return Message("user", "\n".join([*lines, f"Technique: {operation.told_as or technique}. {operation.move}"]))
+    move = "" if style is Style.BARE else f" {operation.move}"
+    return Message("user", "\n".join([*lines, f"Technique: {operation.told_as or technique}.{move}"]))
 
 
 def twist(brief: Brief, title: str, body: str, how: str) -> Message:

@@ -236,7 +236,7 @@ class Studio:
             raise NoSparks("The library has no other spark for this brief: add something to it, then try again.")
         recipes = [
             Recipe(
-                prompts.brainstorm(entry.brief, [spark.snippet.text], idea.technique),
+                prompts.brainstorm(entry.brief, [spark.snippet.text], idea.technique, self._writer.style),
                 (spark,),
                 idea.technique,
                 draw.getrandbits(31),
@@ -499,7 +499,8 @@ class Studio:
     async def _question_of(self, space: str, entry: Entry) -> Message:
         idea = entry.idea
         if idea.move is Move.BRAINSTORM:
-            return prompts.brainstorm(entry.brief, [hit.snippet.text for hit in idea.sparks], idea.technique)
+            sparks = [hit.snippet.text for hit in idea.sparks]
+            return prompts.brainstorm(entry.brief, sparks, idea.technique, self._writer.style)
         parents = [(await self._entry(space, parent)).idea for parent in idea.parents]
         if idea.move is Move.TWIST:
             return prompts.twist(entry.brief, parents[0].title, parents[0].body, idea.how or "")

@@ -43,6 +43,6 @@ def shown(count: int = 3) -> list[Message]:
     """Worked examples as turns of a conversation, for a model that copies better than it obeys."""
     turns: list[Message] = []
     for example in worked_examples()[:count]:
-        turns.append(prompts.brainstorm(Brief(example.brief), [example.spark], example.technique))
+        turns.append(prompts.brainstorm(Brief(example.brief), [example.spark], example.technique, prompts.Style.SHOWN))
         turns.append(prompts.idea_answer(example.words))
     return turns

@@ -46,7 +46,7 @@ class Limits:
     """
 
     places: int = 32
-    chunk: int = 256
+    chunk: int = 120
     memory: int = 1 << 30
     prefixes: int = 1 << 28
 

@@ -109,3 +109,17 @@ def test_attention_in_parts_is_attention_over_all():
         for part in (slice(0, 16), slice(16, 48))
     ]
     assert torch.isfinite(attention.joined(*far)).all()
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("family", ["llama", "qwen3", "gemma3_text"])
+def test_in_bf16_the_next_token_is_about_as_likely(family):
+    """As a GPU runs it, and a CPU that multiplies bf16: only rounding may tell it from float32."""
+    draw = torch.Generator().manual_seed(4)
+    shared = torch.randint(0, 256, (40,), generator=draw).tolist()
+    owns = [torch.randint(0, 256, (count,), generator=draw).tolist() for count in (6, 11)]
+    exact, rounded = (read(tiny.loaded(family, dtype=dtype).model, shared, owns) for dtype in (None, torch.bfloat16))
+    for one, other in zip(exact, rounded, strict=True):
+        ours, theirs = one.log_softmax(-1), other.float().log_softmax(-1)
+        divergence = (ours.exp() * (ours - theirs)).sum(-1)
+        assert float(divergence.mean()) < 0.05

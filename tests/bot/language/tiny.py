@@ -73,15 +73,15 @@ def model(family: str, **changes: Any) -> Any:
     return made
 
 
-def loaded(family: str, **changes: Any) -> Loaded:
-    """The model on a decoder, as loading.load would return it for a family that is known."""
+def loaded(family: str, dtype: Any = None, **changes: Any) -> Loaded:
+    """The model on a decoder, as loading.load would return it for a family that is known; `dtype` is float32 if none."""
     import torch
 
     from bot.language.architecture import describe
     from bot.language.decoder import Decoder
 
     made, cpu = model(family, **changes), torch.device("cpu")
-    decoder = Decoder(describe(made.config.to_dict()), made.state_dict(), cpu, torch.float32)
+    decoder = Decoder(describe(made.config.to_dict()), made.state_dict(), cpu, dtype or torch.float32)
     return Loaded(decoder, ChatTemplate(tokenizer()), cpu, 1024, frozenset({END}))
 
 
