@@ -289,7 +289,7 @@ def export(
             raise BadInput(f"There is no format {form!r}: md, csv or json.") from None
 
     async def write(services: Services, console: Console) -> None:
-        text = exported(await services.studio.ideas("terminal", kept=kept, limit=100_000), chosen)
+        text = exported(await services.studio.ideas.of("terminal", kept=kept, limit=100_000), chosen)
         if output is None:
             sys.stdout.write(text)
             return

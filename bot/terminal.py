@@ -160,7 +160,7 @@ class TerminalStudio:
             case "taste", _ if rest in ("", "on", "off", "forget"):
                 await self._taste(rest)
             case "saved", _ if not rest:
-                self._saved(await self._studio.ideas(SPACE, kept=True))
+                self._saved(await self._studio.ideas.of(SPACE, kept=True))
             case "inspire", _:
                 hits = await self._studio.inspire(SPACE, rest, distance=self._services.settings.distance)
                 self._console.print(printed.sparks(hits))
@@ -230,10 +230,10 @@ class TerminalStudio:
                 replay = await self._waiting("making it again", self._studio.provenance(SPACE, idea.id))
                 self._console.print(printed.replay(replay))
             case "save":
-                await self._studio.keep(SPACE, idea.id, PERSON)
+                await self._studio.ideas.keep(SPACE, idea.id, PERSON)
                 self._console.print(Text(f"Kept: {quoted(idea.title)}", style="green"))
             case _:
-                await self._studio.keep(SPACE, idea.id, PERSON, keep=False)
+                await self._studio.ideas.keep(SPACE, idea.id, PERSON, keep=False)
                 self._console.print(Text(f"Let go: {quoted(idea.title)}", style="dim"))
 
     async def _duel(self) -> None:

@@ -18,7 +18,7 @@ from bot.cogs.rights import NotAllowed
 from bot.cogs.sight import seen
 from bot.cogs.spaces import person_of, place_asked
 from bot.ideation.export import Format, exported
-from bot.ideation.studio import Record
+from bot.ideation.persons import Record
 from bot.ui.cards import note
 from bot.ui.commands import help_lines
 from bot.ui.layout import page
@@ -91,7 +91,7 @@ class Forgetting(ui.DynamicItem[ui.Button[Any]], template=re.compile(r"privacy1:
             bot: Any = interaction.client
             studio = await bot.studio()
             marked = await studio.channels.messages_of(person_of(interaction.user))
-            gone = await studio.forget(person_of(interaction.user))
+            gone = await studio.persons.forget(person_of(interaction.user))
             bot.dispatch("let_go", marked)
             told = f"Forgotten: {gone.ideas} ideas, {gone.marks} votes, keeps and duels, {gone.snippets} snippets."
             await interaction.edit_original_response(view=note(told), allowed_mentions=NOBODY)
@@ -163,7 +163,7 @@ class About(commands.Cog):
         await interaction.response.defer(thinking=True, ephemeral=True)
         studio = await self.bot.studio()
         where = await seen(studio, interaction, place_asked(interaction, private=True))
-        record = await studio.record_of(where.space, where.filters)
+        record = await studio.persons.record_of(where.space, where.filters)
         file = discord.File(io.BytesIO(_as_json(record).encode()), "kindling-about-me.json")
         await interaction.edit_original_response(
             content="All that I keep about you.", attachments=[file], allowed_mentions=NOBODY

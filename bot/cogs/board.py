@@ -25,6 +25,7 @@ from bot.cogs.sight import place_of_idea, place_of_session, seen
 from bot.cogs.spaces import Where, person_of, place_asked, rules_here, space_of
 from bot.ideation.events import Event, Ready
 from bot.ideation.export import Format, exported
+from bot.ideation.ideas import Ideas
 from bot.ideation.journal import Entry
 from bot.ideation.rules import ChannelRules
 from bot.ideation.studio import Studio
@@ -143,28 +144,28 @@ class Boards(commands.Cog):
     # --- one idea ----------------------------------------------------------------------------------------------------
 
     async def _vote(self, interaction: discord.Interaction, idea_id: str) -> None:
-        await self._toggle(interaction, idea_id, Studio.toggle_vote)
+        await self._toggle(interaction, idea_id, Ideas.toggle_vote)
 
     async def _keep(self, interaction: discord.Interaction, idea_id: str) -> None:
-        await self._toggle(interaction, idea_id, Studio.toggle_keep)
+        await self._toggle(interaction, idea_id, Ideas.toggle_keep)
 
     async def _toggle(
         self,
         interaction: discord.Interaction,
         idea_id: str,
-        toggle: Callable[[Studio, str, str, str], Awaitable[Entry]],
+        toggle: Callable[[Ideas, str, str, str], Awaitable[Entry]],
     ) -> None:
         await interaction.response.defer()
         studio = await self.bot.studio()
         where, _ = await place_of_idea(studio, interaction, idea_id)
-        await toggle(studio, where.space, idea_id, person_of(interaction.user))
+        await toggle(studio.ideas, where.space, idea_id, person_of(interaction.user))
         await self._recount(studio, interaction, where)
 
     async def _recount(self, studio: Studio, interaction: discord.Interaction, where: Where) -> None:
         """Show the counts of now on the message that was pressed: many presses at once make few edits."""
         message: discord.Message | None = interaction.message
         assert message is not None
-        entries = await studio.entries(where.space, targets(message, Verb.VOTE), where.filters)
+        entries = await studio.ideas.entries(where.space, targets(message, Verb.VOTE), where.filters)
         for board in self.bot.at_work:
             if isinstance(board, GrowingBoard) and message.id in board.message_ids:
                 board.recount(entries)
@@ -345,7 +346,7 @@ class Boards(commands.Cog):
         entries: list[Entry] = []
         for asked in (place_asked(interaction), place_asked(interaction, private=True)):
             where = await seen(studio, interaction, asked)
-            entries = entries or await studio.entries(where.space, targets(message, Verb.VOTE), where.filters)
+            entries = entries or await studio.ideas.entries(where.space, targets(message, Verb.VOTE), where.filters)
         if not entries:
             view = note("Kindling was restarted before there was an idea here: ask again with /brainstorm.")
             await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)

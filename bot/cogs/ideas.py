@@ -191,7 +191,7 @@ class Ideas(commands.Cog):
         await interaction.response.defer(thinking=True, ephemeral=True)
         studio = await self.bot.studio()
         where = await seen(studio, interaction, place_asked(interaction, mine), alone=True)
-        entries = await studio.ideas(where.space, kept=kept, limit=MOST_EXPORTED, filters=where.filters)
+        entries = await studio.ideas.of(where.space, kept=kept, limit=MOST_EXPORTED, filters=where.filters)
         if not entries:
             raise BadInput("There is nothing to export yet: /brainstorm makes ideas, Keep keeps them.")
         text = exported(entries, Format(form))
@@ -248,7 +248,9 @@ class Ideas(commands.Cog):
         studio = await self.bot.studio()
         where = await seen(studio, interaction, place_asked(interaction, mine))
         limit = number * IDEAS_A_PAGE + 1
-        entries = await studio.ideas(where.space, containing=containing, kept=kept, limit=limit, filters=where.filters)
+        entries = await studio.ideas.of(
+            where.space, containing=containing, kept=kept, limit=limit, filters=where.filters
+        )
         await _answer(interaction, ideas_page(heading, entries, number))
 
 

@@ -52,7 +52,7 @@ async def titles(interaction: discord.Interaction, typed: str) -> list[app_comma
             for asked in (here,) if here.space == own.space else (here, own):
                 prefix, mark = (_OWN, "only you: ") if asked.space != here.space else ("", "")
                 where = await seen(studio, interaction, asked)
-                for one in await studio.titles(where.space, typed, MOST_CHOICES - len(choices), where.filters):
+                for one in await studio.ideas.titles(where.space, typed, MOST_CHOICES - len(choices), where.filters):
                     label = cut(f"{mark}{one.title} · {one.brief}", 100)
                     choices.append(app_commands.Choice(name=label, value=f"{prefix}{one.id}"))
     except (TimeoutError, KindlingError):
@@ -64,11 +64,11 @@ async def picked(studio: Studio, interaction: discord.Interaction, pick: Pick) -
     """The idea that was meant, and where it lives. Raises `UnknownIdea`, or `BadInput` when it could be several."""
     where = await seen(studio, interaction, place_asked(interaction, pick.private))
     if _ID.fullmatch(pick.words):
-        for entry in await studio.entries(where.space, [pick.words], where.filters):
+        for entry in await studio.ideas.entries(where.space, [pick.words], where.filters):
             return where, entry
-    found = await studio.titles(where.space, pick.words, 2, where.filters) if pick.words else []
+    found = await studio.ideas.titles(where.space, pick.words, 2, where.filters) if pick.words else []
     if len(found) > 1:
         raise BadInput("Several ideas are called something like that: pick one from the list that opens as you type.")
-    for entry in await studio.entries(where.space, [one.id for one in found], where.filters):
+    for entry in await studio.ideas.entries(where.space, [one.id for one in found], where.filters):
         return where, entry
     raise UnknownIdea("No idea here is called that: pick one from the list that opens as you type.")

@@ -77,7 +77,7 @@ async def place_of_idea(
     """
     for asked in (place_asked(interaction), place_asked(interaction, private=True)):
         where = await seen(studio, interaction, asked, alone=alone)
-        for entry in await studio.entries(where.space, [idea_id], where.filters):
+        for entry in await studio.ideas.entries(where.space, [idea_id], where.filters):
             return where, entry
     raise UnknownIdea(_NOT_HERE)
 
@@ -88,7 +88,7 @@ async def place_of_session(
     """Where a session lives that somebody acts on here, and its ideas, at least one. Raises as `place_of_idea`."""
     for asked in (place_asked(interaction), place_asked(interaction, private=True)):
         where = await seen(studio, interaction, asked, alone=alone)
-        if entries := await studio.ideas(where.space, session_id=session_id, filters=where.filters):
+        if entries := await studio.ideas.of(where.space, session_id=session_id, filters=where.filters):
             return where, entries
     raise UnknownIdea(_NOT_HERE)
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bot.ideation import prompts
 from bot.ideation.brief import read_brief
@@ -21,12 +21,14 @@ from bot.ideation.candidates import Recipe, Writer
 from bot.ideation.channels import Channels
 from bot.ideation.digests import Digests, Rising
 from bot.ideation.engine import Engine, Request
-from bot.ideation.errors import NoIdeas, NoSparks, UnknownIdea
+from bot.ideation.errors import NoIdeas, NoSparks
 from bot.ideation.events import Event
-from bot.ideation.journal import Entry, Mark, Titled
+from bot.ideation.ideas import NO_FILTERS, Ideas
+from bot.ideation.journal import Entry
 from bot.ideation.lexical import content_words
 from bot.ideation.library import Library, spaces_for
 from bot.ideation.parsing import Malformed, parse_critique, parse_outline
+from bot.ideation.persons import Persons
 from bot.ideation.rules import Rules
 from bot.ideation.shelf import Shelf
 from bot.ideation.sources import Sources
@@ -51,7 +53,6 @@ DRAFTS = 4  # candidates written for one twist, remix or swap
 CHAT_SPARKS = 3
 FEW_WORDS = 4  # that carry meaning: with fewer, what was said before is looked up too
 LONGEST_CRITIQUED = 800  # characters of a message that a critique reads
-NO_FILTERS = Filters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,39 +67,14 @@ class Replay:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """All that is kept about a person: ideas of their own space, their keeps, votes and duels, and what they brought.
-
-    `opted_out` says whether they asked that nothing they post in a channel be kept, `tuning` when they agreed that the
-    model may learn from what they keep.
-    """
-
-    ideas: list[Entry]
-    marks: list[Mark]
-    duels: list[dict[str, str]]
-    brought: list[dict[str, Any]]
-    opted_out: bool = False
-    tuning: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Forgotten:
-    """How many ideas, keeps, votes and duels (`marks`), and snippets were removed."""
-
-    ideas: int
-    marks: int
-    snippets: int
-
-
 class Studio:
     """Everything that can be asked of Kindling. Raises `KindlingError`s only.
 
     `rules` are the house rules of servers and their channels; `shelf` is what people put into their space's library,
     `sources` what it has from the web, `channels` the ones whose messages are kept; `walls` know which sources not
     everybody may see; `choices` are duels, and what a space's choices say of its taste; `trends` are what rises and
-    fades in a library; `digests` are for channels that ask for them; `tuning` knows who agreed to be
-    learned from.
+    fades in a library; `digests` are for channels that ask for them; `tuning` knows who agreed to be learned from;
+    `ideas` are those that are there, to be kept and voted on; `persons` tells and forgets what is kept about somebody.
     """
 
     def __init__(
@@ -123,6 +99,8 @@ class Studio:
         self.digests = Digests(library, rising or self.trends.rising)
         self.sources = Sources(library, self.shelf, fetcher or Fetcher(), every)
         self.tuning = Tuning(library)
+        self.ideas = Ideas(library)
+        self.persons = Persons(library, self.ideas, self.shelf, self.channels, self.choices, self.tuning)
 
     def brainstorm(
         self,
@@ -343,103 +321,6 @@ class Studio:
         same = (words.title, words.body, words.first_step) == (idea.title, idea.body, idea.first_step)
         reason = "word for word the same" if same else "other words from the same record"
         return Replay(entry, same, words.title, words.body, words.first_step, reason)
-
-    async def keep(self, space: str, idea_id: str, person: str, *, keep: bool = True) -> Entry:
-        """Keep an idea, or let it go again; the idea as it stands after."""
-        await self._library.run(self._library.journal.keep, space, idea_id, person, keep)
-        return await self._entry(space, idea_id)
-
-    async def vote(self, space: str, idea_id: str, person: str, value: int) -> Entry:
-        """Vote for (1), against (-1) or take the vote back (0); the idea as it stands after."""
-        await self._library.run(self._library.journal.vote, space, idea_id, person, value)
-        return await self._entry(space, idea_id)
-
-    async def toggle_vote(self, space: str, idea_id: str, person: str) -> Entry:
-        """Vote for an idea, or take that vote back; the idea as it stands after."""
-        journal = self._library.journal
-
-        def toggle() -> Entry:
-            journal.vote(space, idea_id, person, 0 if journal.voted(idea_id, person) > 0 else 1)
-            return journal.idea(space, idea_id)
-
-        return await self._library.run(toggle)
-
-    async def toggle_keep(self, space: str, idea_id: str, person: str) -> Entry:
-        """Keep an idea, or let it go again; the idea as it stands after."""
-        journal = self._library.journal
-
-        def toggle() -> Entry:
-            journal.keep(space, idea_id, person, person not in journal.idea(space, idea_id).kept_by)
-            return journal.idea(space, idea_id)
-
-        return await self._library.run(toggle)
-
-    async def entries(self, space: str, idea_ids: Sequence[str], filters: Filters = NO_FILTERS) -> list[Entry]:
-        """The ideas of those ids as they stand now, in that order; those that are not in this space are left out."""
-        journal = self._library.journal
-
-        def read() -> list[Entry]:
-            found = []
-            for idea_id in idea_ids:
-                with suppress(UnknownIdea):
-                    found.append(journal.idea(space, idea_id, filters.without_sources))
-            return found
-
-        return await self._library.run(read)
-
-    async def titles(
-        self, space: str, containing: str = "", limit: int = 25, filters: Filters = NO_FILTERS
-    ) -> list[Titled]:
-        """The space's ideas whose title contains a text, newest first."""
-        without = filters.without_sources
-        return await self._library.run(self._library.journal.titles, space, containing, limit, without)
-
-    async def ideas(
-        self,
-        space: str,
-        *,
-        session_id: str | None = None,
-        containing: str = "",
-        kept: bool = False,
-        limit: int = 1000,
-        filters: Filters = NO_FILTERS,
-    ) -> list[Entry]:
-        """The space's ideas, newest session first."""
-        return await self._library.run(
-            self._library.journal.ideas,
-            space,
-            session_id=session_id,
-            containing=containing,
-            kept=kept,
-            limit=limit,
-            without=filters.without_sources,
-        )
-
-    async def record_of(self, person: str, filters: Filters = NO_FILTERS) -> Record:
-        """All that is kept about a person: what stands in their own space, and what they did elsewhere."""
-        ideas = await self.ideas(person, filters=filters)
-        marks = await self._library.run(self._library.journal.marks, person)
-        brought = [*await self.shelf.brought_by(person), *await self.channels.posted_by(person)]
-        return Record(
-            ideas,
-            marks,
-            await self.choices.of_person(person),
-            brought,
-            await self.channels.opted_out(person),
-            await self.tuning.agreed(person),
-        )
-
-    async def forget(self, person: str) -> Forgotten:
-        """Remove all that is kept about a person, and say how much it was. Ideas made in a server stay with it.
-
-        From then on nothing that they post in a channel is kept, until they ask for it (`channels.opt_in`). What a
-        tuned model has learned from ideas that they kept stays until it is tuned anew.
-        """
-        journal = self._library.journal
-        marks = await self._library.run(journal.forget_person, person) + await self.choices.forget_person(person)
-        ideas = await self._library.run(journal.forget_space, person)
-        await self.tuning.agree(person, False)
-        return Forgotten(ideas, marks, await self.shelf.forget(person) + await self.channels.opt_out(person))
 
     async def ingest(
         self, space: str, paths: Sequence[Path], progress: Callable[[IngestEvent], None] | None = None

@@ -85,11 +85,11 @@ class TestPrivacy:
 
         await stage.alice.slash(stage.general, "privacy forget")
         question = await stage.alice.sees(stage.general, "Forget me?")
-        assert len(await studio.ideas(me)) == 1
+        assert len(await studio.ideas.of(me)) == 1
         await stage.restart()
         studio = stage.services.studio
         await stage.alice.clicks(question, "Forget me")
         await stage.alice.sees(stage.general, "Forgotten: 1 ideas, 1 votes, keeps and duels, 1 snippets.")
-        assert await studio.ideas(me) == [] and await studio.shelf.sources(me) == []
-        (left,) = await studio.ideas(guild)
+        assert await studio.ideas.of(me) == [] and await studio.shelf.sources(me) == []
+        (left,) = await studio.ideas.of(guild)
         assert left.votes_for == 0

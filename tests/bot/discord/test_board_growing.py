@@ -41,7 +41,7 @@ async def test_a_board_is_the_answer_and_grows_to_its_end(stage: Stage) -> None:
     assert board.links and not board.previews
     first = board.revisions[0].text
     assert "Looking for sparks" in first and BRIEF in first
-    assert len(await stage.services.studio.ideas(f"guild:{stage.home.id}")) == 3
+    assert len(await stage.services.studio.ideas.of(f"guild:{stage.home.id}")) == 3
 
 
 async def test_sparks_are_read_while_the_model_still_thinks(stage: Stage) -> None:
@@ -82,7 +82,7 @@ async def test_stop_keeps_what_is_there(stage: Stage) -> None:
     await stage.alice.sees(stage.general, "Stopped.")
     assert ideas_on(board) == kept and "Stop" not in [button.label for button in board.buttons]
     assert model.closed_early == 1
-    assert len(await stage.services.studio.ideas(f"guild:{stage.home.id}", containing="bench")) == len(kept)
+    assert len(await stage.services.studio.ideas.of(f"guild:{stage.home.id}", containing="bench")) == len(kept)
 
 
 async def test_a_moderator_may_stop_anybodys(stage: Stage) -> None:
@@ -152,8 +152,8 @@ async def test_a_private_board_is_seen_and_worked_on_by_its_owner_alone(stage: S
     answer = await stage.alice.slash(stage.general, "brainstorm", brief=BRIEF, count=3, private=True)
     board = await stage.alice.sees(stage.general, "Machine-made")
     assert board.ephemeral and board is answer.response and not stage.bob.reads(stage.general)
-    assert not await stage.services.studio.ideas(f"guild:{stage.home.id}")
-    assert len(await stage.services.studio.ideas(f"user:{stage.alice.user.id}")) == 3
+    assert not await stage.services.studio.ideas.of(f"guild:{stage.home.id}")
+    assert len(await stage.services.studio.ideas.of(f"user:{stage.alice.user.id}")) == 3
     vote = board.buttons[0].custom_id or ""
     more = next(button.custom_id for button in board.buttons if button.label == "More") or ""
     for custom_id in (vote, more):
@@ -205,7 +205,7 @@ async def test_options_reach_the_studio(stage: Stage, monkeypatch: pytest.Monkey
     )
     board = await stage.alice.sees(stage.general, "Machine-made")
     assert "(for tired commuters)" in board.text
-    entries = await stage.services.studio.ideas(f"guild:{stage.home.id}")
+    entries = await stage.services.studio.ideas.of(f"guild:{stage.home.id}")
     assert {entry.idea.technique for entry in entries} == {"reverse"} and len(entries) == 2
     assert asked["distance"] == "near"
 

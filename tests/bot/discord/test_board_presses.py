@@ -68,7 +68,7 @@ async def test_votes_are_one_a_person_and_can_be_taken_back(stage: Stage, board:
 async def test_ideas_are_kept_and_let_go(stage: Stage, board: Message) -> None:
     await stage.alice.clicks(board, button(board, "Keep"))
     await eventually(lambda: labels(board, "Keep", "Kept") == ["Kept · 1", "Keep", "Keep"])
-    kept = await stage.services.studio.ideas(f"guild:{stage.home.id}", kept=True)
+    kept = await stage.services.studio.ideas.of(f"guild:{stage.home.id}", kept=True)
     assert [entry.kept_by for entry in kept] == [(f"user:{stage.alice.user.id}",)]
     await stage.alice.clicks(board, button(board, "Kept"))
     await eventually(lambda: labels(board, "Keep", "Kept") == ["Keep", "Keep", "Keep"])
@@ -86,7 +86,7 @@ async def test_an_idea_is_twisted_by_choice_or_in_own_words(stage: Stage, board:
     press = await stage.bob.clicks(board, button(board, "Twist…"))
     refused = await stage.bob.submits(press, {})
     assert refused.response.ephemeral and "Say how to twist it" in refused.text
-    entries = await stage.services.studio.ideas(f"guild:{stage.home.id}")
+    entries = await stage.services.studio.ideas.of(f"guild:{stage.home.id}")
     assert [entry.idea.how for entry in entries if entry.idea.how] == ["darker", "set in winter"]
 
 
@@ -114,7 +114,7 @@ async def test_more_and_wilder_go_on_with_the_session(stage: Stage, board: Messa
     assert f"More: {BRIEF}" in more.text and "### 4. " in more.text
     wilder = await grown(await stage.alice.clicks(board, "Wilder"))
     assert f"Wilder: {BRIEF}" in wilder.text and "### 9. " in wilder.text
-    entries = await stage.services.studio.ideas(f"guild:{stage.home.id}")
+    entries = await stage.services.studio.ideas.of(f"guild:{stage.home.id}")
     assert len({entry.idea.session_id for entry in entries}) == 1
     sparks = [hit.snippet.id for entry in entries for hit in entry.idea.sparks]
     assert len(sparks) == len(set(sparks)) == len(entries), "no spark is used twice"
@@ -127,7 +127,9 @@ async def test_two_ideas_are_remixed(stage: Stage, board: Message) -> None:
     remix = await grown(await stage.bob.picks(asked, "Which two?", [first, second]))
     assert not remix.ephemeral and "Remix: " in remix.text
     (entry,) = [
-        entry for entry in await stage.services.studio.ideas(f"guild:{stage.home.id}") if len(entry.idea.parents) == 2
+        entry
+        for entry in await stage.services.studio.ideas.of(f"guild:{stage.home.id}")
+        if len(entry.idea.parents) == 2
     ]
     assert entry.idea.parents == (first, second) and len(entry.idea.sparks) == 2
 
@@ -137,7 +139,7 @@ async def test_an_idea_gets_another_spark(stage: Stage, board: Message) -> None:
     idea_id = asked.selects[0].options[1][1]
     swapped = await grown(await stage.bob.picks(asked, asked.selects[0].custom_id, idea_id))
     assert "Another spark: " in swapped.text and "with another spark" in swapped.text
-    entries = await stage.services.studio.ideas(f"guild:{stage.home.id}")
+    entries = await stage.services.studio.ideas.of(f"guild:{stage.home.id}")
     (new,) = [entry.idea for entry in entries if entry.idea.parents]
     old = next(entry.idea for entry in entries if entry.idea.id == idea_id)
     assert new.technique == old.technique and new.parents == (idea_id,)

@@ -32,7 +32,7 @@ async def journal(stage: Stage) -> list[Entry]:
     """What the journal holds once the run has ended."""
     stage.model.release()
     await eventually(lambda: not list(stage.bot.at_work), within=15)
-    return await stage.services.studio.ideas(f"guild:{stage.home.id}")
+    return await stage.services.studio.ideas.of(f"guild:{stage.home.id}")
 
 
 async def test_a_dropped_gateway_is_resumed_and_what_was_pressed_meanwhile_is_answered(stage: Stage) -> None:

@@ -33,7 +33,7 @@ async def test_a_model_that_crashes_half_way_leaves_the_ideas_it_had(
     answer = await stage.alice.slash(stage.general, "brainstorm", brief=BRIEF, count=4)
     board = await stage.alice.sees(stage.general, "went wrong on our side")
     assert "2 ideas are kept" in board.text and "secret" not in board.text
-    assert len(await stage.services.studio.ideas(f"guild:{stage.home.id}")) == 2
+    assert len(await stage.services.studio.ideas.of(f"guild:{stage.home.id}")) == 2
     assert "secret path" in caplog.text, "the owner finds it in the log"
     caplog.clear()
     stage.model.fault = None

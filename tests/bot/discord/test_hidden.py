@@ -69,7 +69,7 @@ async def ideas_of_the_secret(stage: Stage, cellar: Cellar) -> list[Any]:
     """Ideas that were made in the cellar from what is kept of it."""
     text = await told(stage.alice, cellar.channel, "brainstorm", brief=WORDS, distance=NEAR, count=2)
     assert "Zanzibarquux" in text
-    entries = await stage.services.studio.ideas(f"guild:{stage.home.id}")
+    entries = await stage.services.studio.ideas.of(f"guild:{stage.home.id}")
     secret = [one for one in entries if any("Zanzibarquux" in hit.snippet.text for hit in one.idea.sparks)]
     open_titles = {one.idea.title for one in entries if one not in secret}
     return [one for one in secret if one.idea.title not in open_titles]
@@ -149,7 +149,7 @@ async def test_who_loses_sight_of_a_channel_loses_what_came_from_it(stage: Stage
     alice, general = stage.alice, stage.general
     board = await told(alice, general, "brainstorm", brief=WORDS, distance=NEAR, private=True, count=1)
     assert "Zanzibarquux" in board
-    (entry,) = await stage.services.studio.ideas(f"user:{alice.user.id}")
+    (entry,) = await stage.services.studio.ideas.of(f"user:{alice.user.id}")
     title = entry.idea.title
     assert title in await told(alice, general, "ideas list", mine=True)
     assert title in await told(alice, alice.dm, "ideas list"), "asked of Discord, from outside the server too"

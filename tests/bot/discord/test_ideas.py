@@ -31,7 +31,7 @@ async def brainstorm(stage: Stage, person: Person, channel: Channel, brief: str,
     await person.sees(channel, lambda message: message is answer.response and "Machine-made" in message.text)
     guild = channel.guild
     space = f"guild:{guild.id}" if guild and not options.get("private") else f"user:{person.user.id}"
-    return [entry for entry in await stage.services.studio.ideas(space) if entry.brief.text == brief]
+    return [entry for entry in await stage.services.studio.ideas.of(space) if entry.brief.text == brief]
 
 
 class TestPicking:
@@ -84,7 +84,7 @@ class TestWorkingOn:
         assert [button.label for button in twisted.buttons][:2] == ["Vote", "Keep"]
         await stage.alice.slash(stage.general, "remix", a=first.idea.id, b=second.idea.id)
         await stage.alice.sees(stage.general, lambda message: "remix ·" in message.text and "Remix:" in message.text)
-        made = await stage.services.studio.ideas(f"guild:{stage.home.id}")
+        made = await stage.services.studio.ideas.of(f"guild:{stage.home.id}")
         assert [entry.idea.parents for entry in made if entry.idea.parents] == [
             (first.idea.id,),
             (first.idea.id, second.idea.id),
@@ -139,8 +139,8 @@ class TestTheIdeasThereAre:
         for number in range(8):
             async for _ in studio.brainstorm(space, f"a sign for shop number {number}", count=2):
                 pass
-        entries = await studio.ideas(space)
-        await studio.keep(space, entries[3].idea.id, "user:1")
+        entries = await studio.ideas.of(space)
+        await studio.ideas.keep(space, entries[3].idea.id, "user:1")
         await stage.alice.slash(stage.general, "ideas list")
         first = await stage.alice.sees(stage.general, "more with page:2")
         assert "12. " in first.text and "13. " not in first.text and "kept 1" in first.text

@@ -45,7 +45,7 @@ async def test_two_hundred_people_ask_at_once(stage: Stage, own_time: None) -> N
     assert (await inspired.finished(within=20)).links, "who needs no model is answered meanwhile"
     await eventually(lambda: all(ended(answer) for answer in answers), within=120)
     await eventually(lambda: stage.bot.turns.waiting == stage.bot.turns.working == 0)
-    entries = await stage.services.studio.ideas(f"guild:{stage.home.id}")
+    entries = await stage.services.studio.ideas.of(f"guild:{stage.home.id}")
     assert len(entries) == WAITING + AT_ONCE
 
 

@@ -42,7 +42,7 @@ def _the_embedder() -> Embedder:
 
 
 async def ideas(stage: Stage) -> list[Entry]:
-    return await stage.services.studio.ideas(f"guild:{stage.home.id}")
+    return await stage.services.studio.ideas.of(f"guild:{stage.home.id}")
 
 
 async def ended(stage: Stage, press: Interaction) -> Message:

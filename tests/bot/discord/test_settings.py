@@ -85,7 +85,7 @@ class TestKeepingToThem:
         thread = await stage.alice.starts_thread(stage.general, "ours")
         await stage.alice.slash(thread, "brainstorm", brief=BRIEF)
         await stage.alice.sees(thread, "Machine-made")
-        (entry,) = await stage.services.studio.ideas(f"guild:{stage.home.id}")
+        (entry,) = await stage.services.studio.ideas.of(f"guild:{stage.home.id}")
         assert entry.brief.line == f"{BRIEF} (for commuters; project: a zine on rain; tone: dry)"
         assert entry.idea.technique == "reverse"
 

@@ -50,7 +50,7 @@ async def test_a_brainstorm_with_a_trend_takes_its_sparks_from_it(stage: Stage, 
     (choice,) = offered
     answer = await stage.alice.slash(stage.general, "brainstorm", brief="a tea shop", trend=choice.value, count=3)
     await stage.alice.sees(stage.general, "Machine-made")
-    ideas = await stage.services.studio.ideas(home)
+    ideas = await stage.services.studio.ideas.of(home)
     (trend,) = (await stage.services.studio.trends.outlook(home)).trends
     sparks = [hit.snippet for entry in ideas for hit in entry.idea.sparks]
     assert sparks and all(spark.id in trend.members for spark in sparks)
@@ -67,7 +67,7 @@ async def test_counter_trend_goes_against_what_rises(stage: Stage, home: str) ->
         count=2,
     )
     await stage.alice.sees(stage.general, "Machine-made")
-    ideas = await stage.services.studio.ideas(home)
+    ideas = await stage.services.studio.ideas.of(home)
     assert ideas and {str(entry.idea.technique) for entry in ideas} == {"counter-trend"}
     trends = (await stage.services.studio.trends.outlook(home)).trends
     rising = frozenset[int]().union(*(trend.members for trend in trends))

@@ -55,7 +55,7 @@ async def test_a_private_board_draws_on_its_server_and_stays_in_its_own_space(st
     answer = await stage.alice.slash(stage.general, "brainstorm", brief=WORDS, private=True, distance=NEAR)
     await eventually(lambda: "Machine-made" in answer.text)
     assert any("Zanzibarquux" in prompt[-1].text for prompt in stage.model.asked), "the server's library sparks it"
-    assert not await stage.services.studio.ideas(f"guild:{stage.home.id}")
+    assert not await stage.services.studio.ideas.of(f"guild:{stage.home.id}")
 
 
 async def test_buttons_of_one_server_do_nothing_in_another(stage: Stage, away: Person) -> None:
@@ -70,7 +70,7 @@ async def test_buttons_of_one_server_do_nothing_in_another(stage: Stage, away: P
             press = await away.submits(press, {"Make it": "darker"})
         await eventually(lambda press=press: "somebody else's private board" in press.text)
         assert all(message.ephemeral for message in press.messages), foreign.label
-    entries = await stage.services.studio.ideas(f"guild:{stage.home.id}")
+    entries = await stage.services.studio.ideas.of(f"guild:{stage.home.id}")
     assert len(entries) == 2 and not any(entry.votes_for or entry.kept_by for entry in entries)
     assert not any("lighthouse" in message.text for message in away.reads(channel_of(away)))
 
@@ -81,4 +81,4 @@ async def test_novelty_looks_at_the_space_alone(stage: Stage, away: Person) -> N
         answer = await person.slash(channel, "brainstorm", brief=BRIEF, count=3)
         await eventually(lambda answer=answer: "Machine-made" in answer.text)
         assert answer.text.count("### ") == 3
-    assert len(await stage.services.studio.ideas(f"guild:{channel_of(away).guild.id}")) == 3
+    assert len(await stage.services.studio.ideas.of(f"guild:{channel_of(away).guild.id}")) == 3

@@ -95,8 +95,8 @@ async def test_selection_follows_the_taste_and_a_seed_does_not(parts: Parts, mon
 
 async def test_votes_and_keeps_are_choices_within_their_session(parts: Parts) -> None:
     ideas = await ideas_of(parts, count=4)
-    await parts.studio.vote(SPACE, ideas[1].id, "ada", 1)
-    await parts.studio.keep(SPACE, ideas[2].id, "bo")
+    await parts.studio.ideas.vote(SPACE, ideas[1].id, "ada", 1)
+    await parts.studio.ideas.keep(SPACE, ideas[2].id, "bo")
     learned = await parts.studio.choices.learned(SPACE)
     assert learned.people == 2 and learned.choices == 5  # 2 over 0, 1 and 3; 1 over 0 and 3
     taste = await parts.studio.choices.taste(SPACE)
@@ -109,7 +109,7 @@ async def test_learning_is_switched_off_and_forgotten(parts: Parts) -> None:
     first, second = await ideas_of(parts, count=2)
     choices = parts.studio.choices
     await choices.pick(SPACE, "ada", first.id, second.id)
-    await parts.studio.keep(SPACE, first.id, "ada")
+    await parts.studio.ideas.keep(SPACE, first.id, "ada")
     await choices.switch(SPACE, False)
     assert await choices.taste(SPACE) is None and not (await choices.learned(SPACE)).learns
     await choices.switch(SPACE, True)
@@ -123,8 +123,8 @@ async def test_learning_is_switched_off_and_forgotten(parts: Parts) -> None:
 async def test_forgetting_a_person_forgets_their_duels(parts: Parts) -> None:
     first, second = await ideas_of(parts, count=2)
     await parts.studio.choices.pick(SPACE, "user:1", first.id, second.id)
-    assert len((await parts.studio.record_of("user:1")).duels) == 1
-    assert (await parts.studio.forget("user:1")).marks == 1
+    assert len((await parts.studio.persons.record_of("user:1")).duels) == 1
+    assert (await parts.studio.persons.forget("user:1")).marks == 1
     assert await parts.studio.choices.taste(SPACE) is None
 
 

@@ -49,9 +49,9 @@ async def test_sparks_on_the_topics_of_kept_ideas_come_more_often(parts: Parts) 
     before = await share_of_bread()
     async for _ in parts.studio.brainstorm("guild:1", "bread kept with a lantern", count=8, seed=1):
         pass
-    for entry in await parts.studio.ideas("guild:1"):
+    for entry in await parts.studio.ideas.of("guild:1"):
         if any("bread" in hit.snippet.topics for hit in entry.idea.sparks):
-            await parts.studio.keep("guild:1", entry.idea.id, "user:1")
+            await parts.studio.ideas.keep("guild:1", entry.idea.id, "user:1")
     assert await share_of_bread() > before + 0.1
 
 

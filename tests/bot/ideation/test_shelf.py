@@ -82,7 +82,7 @@ async def test_others_are_answered_while_a_long_file_is_read(parts: Parts, tmp_p
     adding = asyncio.create_task(parts.studio.shelf.add("guild:1", "user:2", [path]))
     answered = 0
     while not adding.done():
-        await parts.studio.titles("guild:1")
+        await parts.studio.ideas.titles("guild:1")
         answered += 1
     assert (await adding).added == 400 and answered > 4  # not only before it began and after it ended
 
@@ -90,9 +90,9 @@ async def test_others_are_answered_while_a_long_file_is_read(parts: Parts, tmp_p
 async def test_forgetting_takes_what_is_a_persons_and_nothing_else(parts: Parts, tmp_path: Path) -> None:
     studio, shelf = parts.studio, parts.studio.shelf
     mine, teams = (await ideas_of(parts, space="user:2", count=1))[0], (await ideas_of(parts, count=1))[0]
-    await studio.keep("guild:1", teams.id, "user:2")
-    await studio.vote("guild:1", teams.id, "user:2", 1)
-    await studio.vote("guild:1", teams.id, "user:3", 1)
+    await studio.ideas.keep("guild:1", teams.id, "user:2")
+    await studio.ideas.vote("guild:1", teams.id, "user:2", 1)
+    await studio.ideas.vote("guild:1", teams.id, "user:3", 1)
     await shelf.save("guild:1", "user:2", POST)
     await shelf.save(
         "guild:1", "user:3", replace(POST, text="Written by two.", author="user:2", message=2, address="b")
@@ -101,7 +101,7 @@ async def test_forgetting_takes_what_is_a_persons_and_nothing_else(parts: Parts,
     (tmp_path / "notes.md").write_text("The harbour clock shows the tide.\n")
     await shelf.add("guild:1", "user:2", [tmp_path / "notes.md"])
 
-    record = await studio.record_of("user:2")
+    record = await studio.persons.record_of("user:2")
     assert [entry.idea.id for entry in record.ideas] == [mine.id]
     assert sorted(mark.value for mark in record.marks) == [0, 1] and {mark.title for mark in record.marks} == {
         teams.title
@@ -112,9 +112,9 @@ async def test_forgetting_takes_what_is_a_persons_and_nothing_else(parts: Parts,
         ("notes.md", True, False),
     ]
 
-    gone = await studio.forget("user:2")
+    gone = await studio.persons.forget("user:2")
     assert (gone.ideas, gone.marks, gone.snippets) == (1, 2, 2)
-    left = await studio.record_of("user:2")
+    left = await studio.persons.record_of("user:2")
     assert (left.ideas, left.marks, left.brought) == ([], [], [])
     entry = await studio.why("guild:1", teams.id)
     assert entry.votes_for == 1 and entry.kept_by == ()
@@ -125,10 +125,10 @@ async def test_forgetting_takes_what_is_a_persons_and_nothing_else(parts: Parts,
 async def test_titles_are_newest_first_and_of_this_space_alone(parts: Parts) -> None:
     ideas: tuple[Idea, ...] = await ideas_of(parts, count=3)
     await ideas_of(parts, space="guild:2", count=1)
-    assert [one.id for one in await parts.studio.titles("guild:1")] == [idea.id for idea in reversed(ideas)]
-    assert len(await parts.studio.titles("guild:1", limit=2)) == 2
-    assert ideas[0].id in [one.id for one in await parts.studio.titles("guild:1", ideas[0].title.upper()[:9])]
-    assert await parts.studio.titles("guild:1", "100%_") == []
+    assert [one.id for one in await parts.studio.ideas.titles("guild:1")] == [idea.id for idea in reversed(ideas)]
+    assert len(await parts.studio.ideas.titles("guild:1", limit=2)) == 2
+    assert ideas[0].id in [one.id for one in await parts.studio.ideas.titles("guild:1", ideas[0].title.upper()[:9])]
+    assert await parts.studio.ideas.titles("guild:1", "100%_") == []
 
 
 async def test_a_persons_own_words_are_criticised(parts: Parts) -> None:

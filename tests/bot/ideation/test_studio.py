@@ -61,7 +61,7 @@ class TestBrainstorm:
 
     async def test_ideas_are_in_the_journal_with_all_that_made_them(self, parts: Parts) -> None:
         ideas = await ideas_of(parts, count=3)
-        entries = await parts.studio.ideas("guild:1")
+        entries = await parts.studio.ideas.of("guild:1")
         assert [entry.idea for entry in entries] == list(ideas)
         made = entries[0].idea.provenance
         assert made.model == "scripted" and len(made.prompt_hash) == 64 and entries[0].brief.text == BRIEF
@@ -148,7 +148,7 @@ class TestBrainstorm:
                 if isinstance(event, Ready):
                     break
         await asyncio.sleep(0)
-        assert parts.model.closed_early == 1 and len(await parts.studio.ideas("guild:1")) == 1
+        assert parts.model.closed_early == 1 and len(await parts.studio.ideas.of("guild:1")) == 1
 
     @pytest.mark.parametrize("count", [0, 21, -1])
     async def test_counts_out_of_range_are_refused(self, parts: Parts, count: int) -> None:
@@ -201,9 +201,9 @@ class TestWorkingOn:
 
     async def test_keeping_and_letting_go(self, parts: Parts) -> None:
         idea = (await ideas_of(parts, count=2))[1]
-        assert (await parts.studio.keep("guild:1", idea.id, "ann")).kept_by == ("ann",)
-        assert [entry.idea.id for entry in await parts.studio.ideas("guild:1", kept=True)] == [idea.id]
-        assert (await parts.studio.keep("guild:1", idea.id, "ann", keep=False)).kept_by == ()
+        assert (await parts.studio.ideas.keep("guild:1", idea.id, "ann")).kept_by == ("ann",)
+        assert [entry.idea.id for entry in await parts.studio.ideas.of("guild:1", kept=True)] == [idea.id]
+        assert (await parts.studio.ideas.keep("guild:1", idea.id, "ann", keep=False)).kept_by == ()
 
     async def test_chat_gives_sparks_then_text_and_never_the_other_turn(self, parts: Parts) -> None:
         parts.model.script = lambda messages, seed: "Try the rope [1]. Or the bell?"
@@ -220,7 +220,7 @@ class TestWorkingOn:
 class TestTheWall:
     async def test_no_verb_reaches_another_space(self, parts: Parts) -> None:
         idea = (await ideas_of(parts, count=2))[0]
-        second = (await parts.studio.ideas("guild:1"))[1].idea
+        second = (await parts.studio.ideas.of("guild:1"))[1].idea
         for attempt in (
             parts.studio.twist("guild:2", idea.id, "wilder"),
             parts.studio.remix("guild:2", idea.id, second.id),
@@ -228,14 +228,14 @@ class TestTheWall:
             parts.studio.expand("guild:2", idea.id),
             parts.studio.why("guild:2", idea.id),
             parts.studio.provenance("guild:2", idea.id),
-            parts.studio.keep("guild:2", idea.id, "eve"),
-            parts.studio.vote("guild:2", idea.id, "eve", 1),
+            parts.studio.ideas.keep("guild:2", idea.id, "eve"),
+            parts.studio.ideas.vote("guild:2", idea.id, "eve", 1),
         ):
             with pytest.raises(UnknownIdea):
                 await attempt
         with pytest.raises(UnknownIdea):
             await anext(parts.studio.more("guild:2", idea.session_id))
-        assert await parts.studio.ideas("guild:2") == []
+        assert await parts.studio.ideas.of("guild:2") == []
 
     async def test_sparks_come_from_the_space_and_the_starter_alone(self, parts: Parts) -> None:
         for query in ("guild2craft3 rope", "harbour"):
@@ -247,8 +247,8 @@ class TestTheWall:
 class TestExport:
     async def test_three_forms_say_who_and_what_made_every_idea(self, parts: Parts) -> None:
         idea = (await ideas_of(parts, count=2))[0]
-        await parts.studio.keep("guild:1", idea.id, "ann")
-        entries = await parts.studio.ideas("guild:1")
+        await parts.studio.ideas.keep("guild:1", idea.id, "ann")
+        entries = await parts.studio.ideas.of("guild:1")
         records = json.loads(exported(entries, Format.JSON))
         assert records[0]["kept_by"] == ["ann"] and records[0]["made"]["model"] == "scripted"
         rows = list(csv.DictReader(io.StringIO(exported(entries, Format.CSV))))
@@ -267,4 +267,4 @@ class TestExport:
 
 async def _entries(parts: Parts) -> list[object]:
     await ideas_of(parts, count=1)
-    return await parts.studio.ideas("guild:1")
+    return await parts.studio.ideas.of("guild:1")

@@ -50,7 +50,7 @@ async def kept(
         parts.library.journal.add(idea, vector, parts.library.embedder.name)
 
     await parts.library.run(write)
-    await parts.studio.keep(space, idea.id, person)
+    await parts.studio.ideas.keep(space, idea.id, person)
     return idea
 
 
@@ -68,16 +68,16 @@ async def test_nobody_is_learned_from_who_has_not_agreed_or_has_taken_it_back(pa
     assert (
         ids(lessons) == {mine.id} and lessons.left_out == {Fault.NOT_AGREED: 1} and lessons.by_space == {"guild:1": 1}
     )
-    await parts.studio.keep("guild:1", theirs.id, "user:1")
+    await parts.studio.ideas.keep("guild:1", theirs.id, "user:1")
     assert ids(await tuning.lessons()) == {mine.id, theirs.id}
-    assert (await parts.studio.record_of("user:1")).tuning is not None
+    assert (await parts.studio.persons.record_of("user:1")).tuning is not None
     await tuning.agree("user:1", False)
     assert ids(await tuning.lessons()) == set()
 
 
 async def test_forgetting_a_person_takes_their_agreement_with_it(parts: Parts) -> None:
     await parts.studio.tuning.agree("user:1", True)
-    await parts.studio.forget("user:1")
+    await parts.studio.persons.forget("user:1")
     await kept(parts, "user:1")
     assert ids(await parts.studio.tuning.lessons()) == set()
 
@@ -146,7 +146,7 @@ async def test_what_is_learned_is_what_was_asked_and_names_nobody(parts: Parts) 
     finished = [event async for event in stream][-1]
     assert isinstance(finished, Finished) and finished.ideas
     for idea in finished.ideas:
-        await parts.studio.keep("guild:1", idea.id, "user:4711")
+        await parts.studio.ideas.keep("guild:1", idea.id, "user:4711")
     lessons = await parts.studio.tuning.lessons(also=["user:4711"])
     lines = [json.dumps(record) for record in lessons.records]
     assert len(lines) == len(finished.ideas) and lessons.briefs == 1 and "4711" not in "".join(lines)

@@ -74,7 +74,7 @@ def model(family: str, **changes: Any) -> Any:
 
 
 def loaded(family: str, dtype: Any = None, **changes: Any) -> Loaded:
-    """The model on a decoder, as loading.load would return it for a family that is known; `dtype` is float32 if none."""
+    """The model on a decoder, as loading.load would return it for a family that is known. In float32 by default."""
     import torch
 
     from bot.language.architecture import describe
