@@ -9,14 +9,13 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from knowledge.errors import BadInput, KindlingError, ReadError, sentence
+from bot.edge import console_of_here, settings_of_here, told, with_services
+from knowledge.errors import BadInput, ReadError
 from knowledge.types import Distance
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from bot.ideation.events import Finished
     from bot.services import Services
-    from bot.settings import Settings
 
 app = typer.Typer(
     help="An ideation partner for writers and designers. Without a command: the bot where DISCORD_TOKEN is set, "
@@ -51,15 +49,15 @@ def start(context: typer.Context) -> None:
 @app.command()
 def run() -> None:
     """Start the bot when DISCORD_TOKEN is set, otherwise the studio in this terminal."""
-    with _told():
-        settings = _settings()
+    with told():
+        settings = settings_of_here()
     if settings.discord_token is None:
         chat()
         return
     from bot.client import run_bot
 
     logging.getLogger("bot").setLevel(logging.INFO)  # the invite address and what the bot can't do are worth reading
-    with _told():
+    with told():
         asyncio.run(run_bot(settings))
 
 
@@ -77,7 +75,7 @@ def chat() -> None:
         else:
             await studio.converse(piped_lines())
 
-    _with_services(converse, warm=True)
+    with_services(converse, warm=True)
 
 
 @app.command()
@@ -94,7 +92,7 @@ def brainstorm(
     """Ideas for a brief, each with its sparks."""
     from bot.ideation.brief import read_brief, read_technique
 
-    with _told():
+    with told():
         rows = _brief_rows(briefs) if briefs else [{"brief": brief or ""}]
         for row in rows:
             read_brief(row["brief"])
@@ -132,7 +130,7 @@ def brainstorm(
                     case _:
                         pass
 
-    _with_services(ideate, quiet=as_json, warm=True)
+    with_services(ideate, quiet=as_json, warm=True)
 
 
 @app.command()
@@ -152,7 +150,7 @@ def inspire(
         )
         _print_hits(console, hits, "Sparks", as_json)
 
-    _with_services(look, quiet=as_json)
+    with_services(look, quiet=as_json)
 
 
 @app.command()
@@ -167,7 +165,7 @@ def search(
         hits = await services.studio.search("terminal", query, count=count or 10)
         _print_hits(console, hits, "Found", as_json)
 
-    _with_services(look, quiet=as_json)
+    with_services(look, quiet=as_json)
 
 
 @app.command()
@@ -185,7 +183,7 @@ def trends(
     from bot.ideation.trending import Scope
     from knowledge.dates import read_window
 
-    with _told():
+    with told():
         try:
             scope = Scope(space.lower())
         except ValueError:
@@ -213,7 +211,7 @@ def trends(
             except OSError as error:
                 raise BadInput(f"Cannot write {picture}: {error.strerror}. Choose another file.") from error
 
-    _with_services(look, quiet=as_json)
+    with_services(look, quiet=as_json)
 
 
 @app.command()
@@ -234,7 +232,7 @@ def ingest(
         if not await bring(services, console, given):
             raise ReadError("Nothing could be read.")
 
-    _with_services(read)
+    with_services(read)
 
 
 @app.command()
@@ -247,7 +245,7 @@ def refresh() -> None:
         if not await refreshed(services, console, everything=True):
             raise BadInput("No feed is followed yet: kindling ingest ADDRESS follows one.")
 
-    _with_services(fetch)
+    with_services(fetch)
 
 
 @app.command()
@@ -270,7 +268,7 @@ def sources(
         shelved, health = await studio.shelf.sources("terminal"), await studio.sources.health("terminal")
         console.print(printed.sources(shelved, health, datetime.now(UTC)))
 
-    _with_services(show)
+    with_services(show)
 
 
 @app.command()
@@ -282,7 +280,7 @@ def export(
     """Your ideas as Markdown, CSV or JSON, with who and what made them."""
     from bot.ideation.export import Format, exported
 
-    with _told():
+    with told():
         try:
             chosen = Format(form.lower())
         except ValueError:
@@ -298,7 +296,7 @@ def export(
         except OSError as error:
             raise BadInput(f"Cannot write {output}: {error.strerror}. Choose another file.") from error
 
-    _with_services(write, quiet=True)
+    with_services(write, quiet=True)
 
 
 @app.command()
@@ -312,7 +310,7 @@ def provenance(idea_id: Annotated[str, typer.Argument(help="The idea's id, as --
         console.print(printed.why(found.entry))
         console.print(printed.replay(found))
 
-    _with_services(replay, warm=True)
+    with_services(replay, warm=True)
 
 
 @app.command()
@@ -329,8 +327,8 @@ def tune(
     """Tune the embedded model on ideas that you, and people who agreed to it, have kept."""
     from bot.tune import Wish, carry_out, lessons_for, take_back
 
-    with _told():
-        settings, console = _settings(), _console()
+    with told():
+        settings, console = settings_of_here(), console_of_here()
         if undo:
             take_back(settings, console)
             return
@@ -343,68 +341,11 @@ def doctor() -> None:
     """Each part: its version, whether it was found, how fast it is, and what to do."""
     from bot.doctor import examine
 
-    with _told():
-        settings = _settings()
-        console = _console()
+    with told():
+        settings = settings_of_here()
+        console = console_of_here()
         healthy = asyncio.run(examine(settings, console))
     raise typer.Exit(0 if healthy else 1)
-
-
-def _with_services(
-    work: Callable[[Services, Console], Awaitable[None]], *, quiet: bool = False, warm: bool = False
-) -> None:
-    """Open the services, do the work, and turn what goes wrong into one line and an exit code.
-
-    `quiet` shows no progress, `warm` loads the language model while the library opens.
-    """
-    with _told():
-        settings = _settings()
-        console = _console()
-
-        async def inside() -> None:
-            from bot.services import open_services, silent
-            from bot.terminal import watched
-
-            if quiet:
-                async with open_services(settings, progress=silent, warm=warm) as services:
-                    await work(services, console)
-                return
-            with watched() as progress:
-                async with open_services(settings, progress=progress, warm=warm) as services:
-                    await work(services, console)
-
-        asyncio.run(inside())
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """The edge: a refusal becomes one line on standard error."""
-    try:
-        yield
-    except KindlingError as error:
-        typer.secho(sentence(error), fg=typer.colors.RED, err=True)
-        raise typer.Exit(1) from None
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        typer.secho("Stopped.", err=True)
-        raise typer.Exit(130) from None
-    except BrokenPipeError:  # the reader of a pipe has had enough
-        sys.stderr.close()
-        raise typer.Exit(0) from None
-
-
-def _settings() -> Settings:
-    from bot.settings import read_settings
-
-    settings = read_settings()
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    return settings
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    # Where nobody looks at a screen, lines are as long as they are: whoever reads a pipe wraps for themselves.
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 100_000)
 
 
 def _brief_rows(path: Path) -> list[dict[str, Any]]:

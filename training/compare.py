@@ -28,7 +28,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Where the Markdown goes.")] = HERE / "before-and-after.md",
     adapter: Annotated[Path, typer.Option(help="The adapter's folder.")] = ADAPTER,
     count: int = 20,
-    temperature: float = 0.8,
+    temperature: float = 0.5,
     held_out: float = 0.05,
     seed: int = 0,
 ) -> None:

@@ -1,9 +1,9 @@
 """The engine: over-generate, gate, select. One brief in, a stream of events out.
 
 Each candidate has its own spark, its own technique and its own seed; all continue one shared prompt in one batch. A
-candidate that passes every gate and differs from what is shown is shown at once, until half the places are taken; the
-rest of the places go to the best diverse set of all that was written. Candidates are judged in their own order, not in
-the order in which they happen to finish, so that the same seed, model and library give the same ideas.
+candidate that passes every gate and differs from what is shown is shown at once, until a quarter of the places are
+taken; the rest of the places go to the best diverse set of all that was written. Candidates are judged in their own
+order, not in that in which they happen to finish, so that the same seed, model and library give the same ideas.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Engine:
                     wrote += 1
                     if candidate is not None and candidate.verdict.showable:
                         passed += candidate.verdict.passes
-                        if len(board.ideas) < math.ceil(count / 2) and board.welcomes(candidate):
+                        if len(board.ideas) < math.ceil(count / 4) and board.welcomes(candidate):
                             yield Ready(await board.show(candidate))
                         else:
                             spare.append(candidate)

@@ -13,12 +13,13 @@ SAME_CLASS = 0.55  # cosine above which two ideas count as one (the yardstick's 
 def quality(relevance: float, grounding: float, log_likelihood: float | None) -> float:
     """One number in [0, 1] for a candidate: the geometric mean of how it answers, uses its spark and reads.
 
-    `relevance` and `grounding` are cosines to brief and spark, full marks from 0.6 on; reading is best at 1.8 nats a
-    token and falls to a half at 3.3 (surer text loops, less sure text is muddled).
+    `relevance` and `grounding` are cosines to brief and spark, full marks from 0.6 on. How it reads counts twice: full
+    marks from 0.8 nats a token down, half of them at 1.3. Of 160 candidates that were rated blind, of the surest
+    quarter 22 % were clear, of all 13 %; text that loops is surer still, but the gates have that.
     """
     parts = [min(1.0, max(0.05, cosine / 0.6)) for cosine in (relevance, grounding)]
     if log_likelihood is not None:
-        parts.append(float(2.0 ** -abs((-log_likelihood - 1.8) / 1.5)))
+        parts += 2 * [min(1.0, 2.0 ** ((log_likelihood + 0.8) / 0.5))]
     return float(np.prod(parts) ** (1 / len(parts)))
 
 

@@ -209,7 +209,7 @@ class TestWithStandIns:
         assert (tmp_path / "trends.png").read_bytes().startswith(b"\x89PNG")
         record = json.loads(kindling("trends", "--space", "own", "--json")[1])
         (trend,) = record["trends"]
-        code, out, _ = kindling("brainstorm", BRIEF, "--trend", trend["name"], "--json")
+        code, out, _ = kindling("brainstorm", BRIEF, "--trend", trend["name"], "--seed", "1", "--json")
         ideas = json.loads(out)["ideas"]
         titles = {one.title for one in rows if "moss" in one.text}
         sparks = [spark["title"] for idea in ideas for spark in idea["snippets"]]

@@ -223,8 +223,8 @@ class TestSelection:
         assert not distinct(one, [other]) and distinct(one, [other - 0.02]) and distinct(one, [])
 
     def test_quality_falls_with_each_part(self) -> None:
-        best = quality(0.6, 0.6, -1.8)
-        assert best == pytest.approx(1.0) and quality(0.3, 0.6, -1.8) < best and quality(0.6, 0.6, -4.0) < best
+        best = quality(0.6, 0.6, -0.8)
+        assert best == pytest.approx(1.0) and quality(0.3, 0.6, -0.8) < best and quality(0.6, 0.6, -1.3) < best
 
 
 class TestTechniques:
