@@ -42,18 +42,15 @@ class UntunedReferee:
             width = max(len(rows[number]) for number in chunk)
             if width < 2:
                 continue
-            # Right padding needs no mask under causal attention; -100 keeps it out of the loss
-            ids = torch.zeros((len(chunk), width), dtype=torch.long)
-            targets = torch.full((len(chunk), width - 1), -100, dtype=torch.long)
+            # Right padding needs no mask under causal attention; only what follows a text's own tokens is looked at
+            ids = torch.zeros((len(chunk), width), dtype=torch.long, device=self._device)
+            lengths = [len(rows[number]) - 1 for number in chunk]
             for row, number in enumerate(chunk):
                 ids[row, : len(rows[number])] = torch.tensor(rows[number])
-                targets[row, : len(rows[number]) - 1] = torch.tensor(rows[number][1:])
             with torch.inference_mode():
-                logits = self._model(ids.to(self._device), use_cache=False).logits[:, :-1].float()
-                losses = torch.nn.functional.cross_entropy(
-                    logits.transpose(1, 2), targets.to(self._device), reduction="none"
-                )
-            sums = losses.sum(dim=1).tolist()
-            for total, number in zip(sums, chunk, strict=True):
-                values[number] = total / max(1, len(rows[number]) - 1)
+                logits = self._model(ids, use_cache=False).logits
+                told = torch.arange(width, device=self._device) < torch.tensor(lengths, device=self._device)[:, None]
+                losses = torch.nn.functional.cross_entropy(logits[told], ids[:, 1:][told[:, :-1]], reduction="none")
+            for number, mine in zip(chunk, losses.split(lengths), strict=True):
+                values[number] = float(mine.mean()) if len(mine) else 0.0
         return values
