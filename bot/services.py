@@ -8,9 +8,8 @@ or when `warm` asks for it, so that search and sparks never wait for it.
 from __future__ import annotations
 
 import asyncio
-import gc
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -23,6 +22,7 @@ from bot.ideation.prompts import Style
 from bot.ideation.studio import Studio
 from bot.language.base import LanguageModel
 from bot.settings import Settings
+from bot.uncollected import UNCOLLECTED
 from bot.worker import Worker
 from knowledge.embedder import Embedder
 from knowledge.errors import KindlingError
@@ -74,7 +74,7 @@ async def open_services(
     early = asyncio.create_task(_loaded(language_model)) if warm else None
     worker = Worker("library")
     try:
-        with _uncollected():
+        with UNCOLLECTED:
             library = await worker.run(_open_library, settings, worker, embedder, progress)
     except BaseException:
         if early is not None:
@@ -116,20 +116,6 @@ def _quicken(embedder: Embedder, model: LanguageModel) -> None:
 
     if isinstance(model, LocalModel) and isinstance(embedder, EmbeddedEmbedder):
         embedder.use(TorchKernels())
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """No garbage collection while the libraries load: in vain it would take a quarter of the time.
-
-    What is there afterwards stays, so it is left out of later collections too.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _open_library(

@@ -16,6 +16,7 @@ from bot.language.errors import LanguageError, ModelTimeout
 from bot.language.loading import Loaded, find, load
 from bot.language.plain import PlainEngine
 from bot.language.requests import Deliver, make_request
+from bot.uncollected import UNCOLLECTED
 from bot.worker import Worker
 
 FindFolder = Callable[[Progress], Path]
@@ -106,8 +107,9 @@ class LocalModel:
         if self._closing.is_set():
             raise _closed()
         if self._parts is None:
-            loaded = load(self._folder(self._tell), self._device)
-            self._parts = loaded, make_engine(loaded, self._limits)
+            with UNCOLLECTED:
+                loaded = load(self._folder(self._tell), self._device)
+                self._parts = loaded, make_engine(loaded, self._limits)
         return self._parts
 
     def _tell(self, stage: str, fraction: float) -> None:
