@@ -310,7 +310,7 @@ def provenance(idea_id: Annotated[str, typer.Argument(help="The idea's id, as --
         console.print(printed.why(found.entry))
         console.print(printed.replay(found))
 
-    with_services(replay, warm=True)
+    with_services(replay)
 
 
 @app.command()

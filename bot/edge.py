@@ -9,7 +9,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import typer
@@ -38,11 +38,7 @@ def with_services(
             from bot.services import open_services, silent
             from bot.terminal import watched
 
-            if quiet:
-                async with open_services(settings, progress=silent, warm=warm) as services:
-                    await work(services, console)
-                return
-            with watched() as progress:
+            with nullcontext(silent) if quiet else watched() as progress:
                 async with open_services(settings, progress=progress, warm=warm) as services:
                     await work(services, console)
 
@@ -75,7 +71,7 @@ def settings_of_here() -> Settings:
 
 
 def console_of_here() -> Console:
-    """Standard output."""
+    """Standard output, as wide as the screen; in a pipe as wide as each line."""
     from rich.console import Console
 
     # Where nobody looks at a screen, lines are as long as they are: whoever reads a pipe wraps for themselves.

@@ -8,6 +8,7 @@ or when `warm` asks for it, so that search and sparks never wait for it.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from knowledge.fetching import Allowed, Fetcher
 Progress = Callable[[str, float], None]
 EMBEDDED = "embedded"
 
+log = logging.getLogger(__name__)
+
 
 def silent(stage: str, fraction: float) -> None:
     """Progress that nobody watches."""
@@ -45,13 +48,15 @@ class Services:
     studio: Studio
     model: LanguageModel
 
-    def warm(self) -> asyncio.Task[None]:
-        """Begin to load the model now. Should that fail, whoever uses the model first is told."""
+    def warm(self, begun: asyncio.Task[bool] | None = None) -> asyncio.Task[None]:
+        """Begin to load the model now, or wait for what has `begun`; then let queries be embedded by its kernels.
+
+        Should that fail, whoever uses the model first is told.
+        """
 
         async def load() -> None:
-            if await _loaded(self.model):
-                with suppress(RuntimeError):  # the library was closed meanwhile
-                    await self.library.run(_quicken, self.library.embedder, self.model)
+            if await (begun or _loaded(self.model)):
+                await asyncio.to_thread(_quicken, self.library.embedder, self.model)
 
         return asyncio.create_task(load(), name="warm the model")
 
@@ -71,14 +76,15 @@ async def open_services(
     """
     fetcher = Fetcher(Allowed(settings.fetch_allow.split(",")))
     language_model = model or make_model(settings, progress)
-    early = asyncio.create_task(_loaded(language_model)) if warm else None
+    early = asyncio.create_task(_loaded(language_model), name="load the model") if warm else None
     worker = Worker("library")
     try:
         with UNCOLLECTED:
             library = await worker.run(_open_library, settings, worker, embedder, progress)
     except BaseException:
         if early is not None:
-            early.cancel()  # what has begun goes on in its thread, and nobody waits for it
+            early.cancel()
+        await language_model.close()
         await worker.close()
         raise
 
@@ -88,12 +94,14 @@ async def open_services(
     )
     studio = Studio(library, engine, writer, fetcher=fetcher, every=timedelta(minutes=settings.refresh or 60))
     services = Services(settings, library, studio, language_model)
-    warming = services.warm() if warm else None
+    warming = services.warm(early) if early else None
     try:
         yield services
     finally:
         if warming is not None:
             warming.cancel()
+            with suppress(asyncio.CancelledError):
+                await warming
         await studio.sources.close()
         await language_model.close()
         await library.close()
@@ -109,13 +117,19 @@ async def _loaded(model: LanguageModel) -> bool:
 
 
 def _quicken(embedder: Embedder, model: LanguageModel) -> None:
-    """Let queries be embedded by PyTorch's kernels, where the model has loaded PyTorch anyway."""
+    """Let queries be embedded by PyTorch's kernels, where the model has loaded PyTorch anyway.
+
+    A third of a second, beside the library's thread: until it is done, queries are embedded as before.
+    """
     from bot.language.kernels import TorchKernels
     from bot.language.local import LocalModel
     from knowledge.embedded import EmbeddedEmbedder
 
     if isinstance(model, LocalModel) and isinstance(embedder, EmbeddedEmbedder):
-        embedder.use(TorchKernels())
+        try:
+            embedder.use(TorchKernels())
+        except (RuntimeError, MemoryError):  # no memory, or kernels that this PyTorch lacks: it works without
+            log.warning("queries are embedded without PyTorch", exc_info=True)
 
 
 def _open_library(

@@ -1,8 +1,8 @@
 """The embedder that comes in a package, and which embedder a name means.
 
-The same weights are computed in two ways, to a ten-thousandth with the same result: a query or a few ideas by `minilm`,
-at once and without PyTorch; whole documents by sentence-transformers, which is loaded when the first of them comes and
-uses all cores, or the GPU.
+The same model is computed in two ways, whose vectors differ by ten-thousandths: a query or a few ideas by `minilm`, at
+once, without PyTorch or with its kernels; whole documents by sentence-transformers, which is loaded when the first of
+them comes and uses all cores, or the GPU.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ class EmbeddedEmbedder:
         self.dimension = self._quick.dimension
 
     def use(self, kernels: Kernels) -> None:
-        """Compute with these from now on what is embedded at once: the same vectors, sooner. A third of a second."""
+        """Compute with these from now on what is embedded at once: the same vectors (to a
+        millionth), sooner. Takes a third of a second."""
         self._quick = MiniLM(self._folder, kernels)
 
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:

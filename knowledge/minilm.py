@@ -5,8 +5,9 @@ them, milliseconds to pass through them. The model itself is six layers of BERT 
 mean pooling and a division by the length, some forty lines here. Texts are laid end to end, so nothing is padding;
 only attention looks at them one by one.
 
-Its weights are rounded to half precision, which moves a vector by a ten-thousandth and leaves every kernel that keeps
-them so (see `Kernels`) with the same result. Where PyTorch is loaded anyway, its kernels take half the time.
+Its weights are rounded to half precision, which moves the numbers of a vector by some ten-thousandths and leaves every
+kernel that keeps them so (see `Kernels`) with the same result, to a millionth. Where PyTorch is loaded anyway, its
+kernels take half the time.
 
 It knows one architecture, BERT with exact GELU as sentence-transformers saves it, and refuses others.
 """
@@ -36,7 +37,7 @@ class Kernels(Protocol):
         """The layer with `weight` (out, in), whose numbers half precision holds, and `bias` (out,)."""
 
     def gelu(self, x: Array) -> Array:
-        """x times the normal distribution's share below x. `x` may be overwritten."""
+        """x times the normal distribution's share below x."""
 
 
 class NumPyKernels:

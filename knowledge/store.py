@@ -45,7 +45,8 @@ from knowledge.rows import (
 from knowledge.types import Collection, Draft, Filters, Snippet, Source
 
 NO_FILTERS = Filters()
-MOST_MATCHES = 1_000  # snippets that a full-text search ranks beside a rarer word's: some milliseconds
+MOST_MATCHES = 1_000  # snippets that a full-text search ranks: some milliseconds
+RANKED_WHOLE = 3_000  # snippets in a file: up to so many, ranking all of them is quicker than counting first
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,9 +374,12 @@ class Store:
             raise StoreError(orphaned) from error
 
     def _telling(self, query: str) -> str | None:
-        """A query for the rarest words of a text, as many as match few enough; for all at once where each is common."""
+        """A query for the rarest words of a text, as many as match few enough; for all at once where each is common.
+
+        In a small library for any of the words.
+        """
         words = content_words(query)
-        if len(words) < 2 or self._rows("SELECT ifnull(max(id), 0) FROM snippets")[0][0] <= MOST_MATCHES:
+        if len(words) < 2 or self._rows("SELECT ifnull(max(id), 0) FROM snippets")[0][0] <= RANKED_WHOLE:
             return any_of(words)
         counts = {word: self._rows(MATCHES_UP_TO, (f'"{word}"', MOST_MATCHES))[0][0] for word in words}
         left, rare = MOST_MATCHES, []

@@ -75,7 +75,7 @@ class Engine:
         *,
         ratio: float = 2.0,
         rounds: int = 2,
-        temperature: float = 0.8,
+        temperature: float = 0.5,
     ) -> None:
         self._library = library
         self._writer = writer

@@ -8,9 +8,8 @@ from contextlib import suppress
 from bot.ideation.errors import UnknownIdea
 from bot.ideation.journal import Entry, Titled
 from bot.ideation.library import Library
+from knowledge.store import NO_FILTERS
 from knowledge.types import Filters
-
-NO_FILTERS = Filters()
 
 
 class Ideas:

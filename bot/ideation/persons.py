@@ -7,11 +7,12 @@ from typing import Any
 
 from bot.ideation.channels import Channels
 from bot.ideation.choices import Choices
-from bot.ideation.ideas import NO_FILTERS, Ideas
+from bot.ideation.ideas import Ideas
 from bot.ideation.journal import Entry, Mark
 from bot.ideation.library import Library
 from bot.ideation.shelf import Shelf
 from bot.ideation.tuning import Tuning
+from knowledge.store import NO_FILTERS
 from knowledge.types import Filters
 
 

@@ -23,7 +23,7 @@ from bot.ideation.digests import Digests, Rising
 from bot.ideation.engine import Engine, Request
 from bot.ideation.errors import NoIdeas, NoSparks
 from bot.ideation.events import Event
-from bot.ideation.ideas import NO_FILTERS, Ideas
+from bot.ideation.ideas import Ideas
 from bot.ideation.journal import Entry
 from bot.ideation.lexical import content_words
 from bot.ideation.library import Library, spaces_for
@@ -43,7 +43,7 @@ from knowledge.fetching import Fetcher
 from knowledge.ingest import Event as IngestEvent
 from knowledge.ingest import Report, ingest
 from knowledge.sources.ledger import EVERY
-from knowledge.store import Store
+from knowledge.store import NO_FILTERS, Store
 from knowledge.types import Distance, Filters, Hit
 
 T = TypeVar("T")

@@ -1,5 +1,5 @@
 """Worked examples: three are shown to small untuned models, and all their briefs serve as the other people's briefs
-against which a candidate's relevance is judged. They come from the project's own training examples.
+against which a candidate's relevance is judged. Their ideas are longer than those that the embedded model learned from.
 """
 
 from __future__ import annotations

@@ -107,8 +107,9 @@ class LocalModel:
         if self._closing.is_set():
             raise _closed()
         if self._parts is None:
+            folder = self._folder(self._tell)  # may take minutes: a conversion, a download
             with UNCOLLECTED:
-                loaded = load(self._folder(self._tell), self._device)
+                loaded = load(folder, self._device)
                 self._parts = loaded, make_engine(loaded, self._limits)
         return self._parts
 

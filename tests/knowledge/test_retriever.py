@@ -204,6 +204,7 @@ def test_a_library_larger_than_the_survey(
     store: Store, fake: HashEmbedder, retriever: Retriever, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("knowledge.retriever._SURVEYED", 100)
+    monkeypatch.setattr("knowledge.retriever._DRAWN_FROM", 100)
     fill(store, fake, "terminal", many(600))
     (best,) = fill(store, fake, "terminal", [draft("harbour harbour lantern")])
     hits = retriever.sparks("harbour lantern", ["terminal"], 10, seed=2)
@@ -211,6 +212,8 @@ def test_a_library_larger_than_the_survey(
     assert best in ids(hits)  # whether or not it is in the sample
     assert {hit.band for hit in hits} == set(Band)
     assert hits == retriever.sparks("harbour lantern", ["terminal"], 10, seed=2)
+    found = retriever.search("harbour lantern", ["terminal"], 10)
+    assert found[0].snippet.id == best and found[0].band is Band.NEAR and len(set(ids(found))) == 10
 
 
 # With the real parts

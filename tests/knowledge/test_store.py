@@ -253,6 +253,7 @@ def test_a_word_that_very_many_have_gives_way_to_rarer_ones(
     store: Store, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("knowledge.store.MOST_MATCHES", 10)
+    monkeypatch.setattr("knowledge.store.RANKED_WHOLE", 20)
     many = add(store, collection, [draft(f"paper boat number {one}") for one in range(30)])
     rare, both = add(store, collection, [draft("a harbour"), draft("paper lantern boat")])
     assert [i for i, _ in store.search([collection], "paper harbour", 9)] == [rare]
