@@ -45,9 +45,9 @@ class Settings(BaseSettings):
     )
     count: int = Field(5, ge=1, le=20, description="Ideas for a brief.")
     distance: Distance = Field(Distance.MIXED, description="How far sparks may lie from the brief: near, mixed, far.")
-    candidates: float = Field(2.0, ge=1, le=8, description="Candidates written for each idea shown.")
+    candidates: float = Field(3.0, ge=1, le=8, description="Candidates written for each idea shown.")
     rounds: int = Field(2, ge=1, le=5, description="Rounds of candidates at the most when too few are good enough.")
-    temperature: float = Field(0.5, ge=0, le=2, description="Sampling temperature of ideas.")
+    temperature: float = Field(0.6, ge=0, le=2, description="Sampling temperature of ideas.")
     timeout: float = Field(300, gt=0, description="Seconds before an answer of the model is given up.")
     message_content: bool = Field(
         True, description="Whether the message-content intent is switched on in the Developer Portal."

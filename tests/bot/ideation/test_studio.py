@@ -56,7 +56,7 @@ class TestBrainstorm:
         assert len({idea.sparks[0].snippet.id for idea in ready}) == 5
         assert len({idea.body for idea in ready}) == 5
         progress = [(event.written, event.of) for event in events if isinstance(event, Progress)]
-        assert progress[0] == (1, 10) and progress == sorted(progress)
+        assert progress[0] == (1, 15) and progress == sorted(progress)
         assert all(idea.sparks[0].snippet.address for idea in ready)
 
     async def test_ideas_are_in_the_journal_with_all_that_made_them(self, parts: Parts) -> None:
