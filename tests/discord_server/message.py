@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SUPPRESS_EMBEDS, HAS_THREAD, EPHEMERAL, LOADING, COMPONENTS_V2 = 1 << 2, 1 << 5, 1 << 6, 1 << 7, 1 << 15
 DEFAULT, THREAD_CREATED, REPLY, COMMAND_RESPONSE, THREAD_STARTER, MENU_RESPONSE = 0, 18, 19, 20, 21, 23
 BARE_LINK = re.compile(r"(?<!<)https?://[^\s<>)\]]+")
-ANY_LINK = re.compile(r"https?://[^\s<>)\]]+")
+ANY_LINK = re.compile(r"(?<=<)https?://[^\s<>]+|https?://[^\s<>)\]]+")  # between < and > brackets are part of it
 
 
 @dataclass(frozen=True)

@@ -241,7 +241,7 @@ async def test_sigterm_lets_a_board_end_and_leaves_with_0(discord_server: Discor
     channel = next(iter(home.channels.values()))
     alice, bob = discord_server.member("alice", home), discord_server.member("bob", home)
     async with process(discord_server, data_dir, drafts=4) as bot:
-        answer = await alice.slash(channel, "brainstorm", brief=BRIEF, count=4)
+        answer = await alice.slash(channel, "brainstorm", brief=BRIEF, count=8)
         await eventually(lambda: "### 2." in answer.text, within=30)
         assert bot.stdout is not None
         bot.terminate()

@@ -30,7 +30,7 @@ async def test_a_model_that_crashes_half_way_leaves_the_ideas_it_had(
 ) -> None:
     stage.model = HeldModel(drafts=4, fault=RuntimeError("secret path /home/owner/model.gguf"))
     await stage.restart()
-    answer = await stage.alice.slash(stage.general, "brainstorm", brief=BRIEF, count=4)
+    answer = await stage.alice.slash(stage.general, "brainstorm", brief=BRIEF, count=8)
     board = await stage.alice.sees(stage.general, "went wrong on our side")
     assert "2 ideas are kept" in board.text and "secret" not in board.text
     assert len(await stage.services.studio.ideas.of(f"guild:{stage.home.id}")) == 2
