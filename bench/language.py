@@ -126,7 +126,7 @@ def report(tasks: tuple[Task, ...], seconds: Seconds, peaks: dict[str, int], gua
     lines.append("Peak memory: " + ", ".join(f"{name} {peak / 1e6:.0f} MB" for name, peak in peaks.items()) + ".")
     if guard:
         lines.append(
-            f"Quality guard: KL to float32 {guard.kl:.6f} nats, "
+            f"Quality guard: KL to float32 {max(0.0, guard.kl):.6f} nats, "
             f"same first token {guard.agree:.1%}, {guard.tokens} tokens."
         )
     return "\n".join(lines)
