@@ -206,8 +206,11 @@ def training_bodies() -> list[str]:
         earlier = [given[key]["idea"] for key in ("idea", "a", "b") if isinstance(given.get(key), dict)]
         return [*earlier, *([record["output"]["idea"]] if "idea" in record["output"] else [])]
 
-    found = [text for path in sorted((ROOT / "training/examples").glob("*.jsonl")) for text in _field(path, bodies)]
-    return list(dict.fromkeys(found))
+    # Earlier versions too: the adapter learned from them first, and may remember them
+    files = [
+        path for folder in ("examples", "earlier") for path in sorted((ROOT / "training" / folder).glob("*.jsonl"))
+    ]
+    return list(dict.fromkeys(text for path in files for text in _field(path, bodies)))
 
 
 def _field(path: Path, found: Callable[[dict[str, Any]], list[T]]) -> list[T]:

@@ -29,7 +29,7 @@ ONE_EACH = PEOPLES[1::3]
 """One hand-written idea for each dev brief."""
 
 DEV_BRIEFS = [record["brief"] for record in lines("bench/briefs_dev.jsonl")]
-BRAINSTORMS = [record for record in lines("training/examples/base.jsonl") if record["task"] == "brainstorm"]
+BRAINSTORMS = [record for record in lines("training/earlier/base.jsonl") if record["task"] == "brainstorm"]
 
 
 def _nearest(brief: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def test_ten_good_ideas_count_as_ten_or_nearly(yardstick: Yardstick) -> None:
     scored = score(yardstick, GOOD)
     assert sum(one.valid() for one in scored) >= 9, [one.faults for one in scored]
     assert measures.distinct(scored) >= 6
-    assert measures.utility(scored) > 3
+    assert measures.utility(scored) > 4
 
 
 def test_one_good_idea_and_nine_paraphrases_count_as_at_most_two(yardstick: Yardstick) -> None:
