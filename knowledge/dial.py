@@ -46,6 +46,7 @@ class Survey:
         sampled: which rows are of the sample, bool, (m,).
         typical: the mean cosine of two different snippets of the sample.
         common: each one's mean cosine to the sample, (m,): high for what is a little like everything.
+        floors: the lowest cosine of each band; below every cosine for one within which the sample ends.
     """
 
     ids: Ids
@@ -55,6 +56,7 @@ class Survey:
     sampled: NDArray[np.bool_]
     typical: float
     common: Vectors
+    floors: dict[Band, float]
 
     @classmethod
     def of(cls, ids: Ids, vectors: Vectors, query: Vectors, sampled: int) -> Survey:
@@ -67,19 +69,21 @@ class Survey:
             common = vectors @ mean
             # The mean over all pairs, less each one's cosine of 1 to itself. Kept from 1, where all are the same.
             typical = min(0.95, (sampled * float(mean @ mean) - 1) / (sampled - 1))
-        return cls(ids, vectors, cosines, ranking, np.arange(len(ids)) < sampled, typical, common)
+        ends = {band: _end(band, sampled) for band in _ENDS}
+        floors = {band: float(ranking[end - 1]) if 0 < end < sampled else -2.0 for band, end in ends.items()}
+        return cls(ids, vectors, cosines, ranking, np.arange(len(ids)) < sampled, typical, common, floors)
 
     def rows(self, band: Band) -> NDArray[np.int64]:
         """The rows of the sample that lie in `band`, nearest first. What ranks below FAR is in none."""
-        inside = self.sampled & (self.cosines >= self._floor(band))
+        inside = self.sampled & (self.cosines >= self.floors[band])
         if band is not Band.NEAR:
-            inside &= self.cosines < self._floor(Band.NEAR if band is Band.MIDDLE else Band.MIDDLE)
+            inside &= self.cosines < self.floors[Band.NEAR if band is Band.MIDDLE else Band.MIDDLE]
         rows = np.flatnonzero(inside)
         return rows[np.lexsort((self.ids[rows], -self.cosines[rows]))]
 
     def band(self, cosine: float) -> Band:
         """Where something of this cosine to the query lies; what ranks below FAR counts as FAR."""
-        return next((band for band in (Band.NEAR, Band.MIDDLE) if cosine >= self._floor(band)), Band.FAR)
+        return next((band for band in (Band.NEAR, Band.MIDDLE) if cosine >= self.floors[band]), Band.FAR)
 
     def alikeness(self, cosines: Vectors) -> Vectors:
         """Cosines on the scale where two snippets picked at random are at 0 and identical ones at 1."""
@@ -87,16 +91,15 @@ class Survey:
 
     def span(self, band: Band) -> tuple[int, int]:
         """The ranks of `band` in the sample, from 0: its first, and the one after its last."""
-        ends = [0]
-        for share, least in _ENDS.values():
-            ends.append(min(len(self.ranking), max(least, round(share * len(self.ranking)))))
-        place = list(_ENDS).index(band)
-        return ends[place], ends[place + 1]
+        bands = list(_ENDS)
+        before = bands[: bands.index(band)]
+        return _end(before[-1], len(self.ranking)) if before else 0, _end(band, len(self.ranking))
 
-    def _floor(self, band: Band) -> float:
-        """The lowest cosine of the band; below every cosine, when the sample ends within it."""
-        _, end = self.span(band)
-        return float(self.ranking[end - 1]) if 0 < end < len(self.ranking) else -2.0
+
+def _end(band: Band, ranked: int) -> int:
+    """The rank after the last one of `band`, where so many are ranked."""
+    share, least = _ENDS[band]
+    return min(ranked, max(least, round(share * ranked)))
 
 
 def shares(distance: Distance, count: int) -> dict[Band, int]:

@@ -29,15 +29,24 @@ Array: TypeAlias = NDArray[np.float32]
 Linear: TypeAlias = Callable[[Array], Array]
 """x Wᵀ + b, for x of shape (tokens, in)."""
 
+Norm: TypeAlias = Callable[[Array], Array]
+"""Layer normalization, for x of shape (tokens, dimension)."""
+
 
 class Kernels(Protocol):
-    """The two computations that take nearly all the time, for whoever can do them faster than NumPy."""
+    """The computations that take nearly all the time, for whoever can do them faster than NumPy."""
 
     def linear(self, weight: Array, bias: Array) -> Linear:
         """The layer with `weight` (out, in), whose numbers half precision holds, and `bias` (out,)."""
 
     def gelu(self, x: Array) -> Array:
         """x times the normal distribution's share below x."""
+
+    def norm(self, x: Array, weight: Array, bias: Array, epsilon: float) -> Array:
+        """Layer normalization (Ba et al. 2016, arXiv 1607.06450) of each row of x, (tokens, dimension)."""
+
+    def attention(self, query: Array, key: Array, value: Array) -> Array:
+        """Every token's mixture of all values, by how its query goes with their keys: all (heads, tokens, width)."""
 
 
 class NumPyKernels:
@@ -58,29 +67,33 @@ class NumPyKernels:
         """See Kernels."""
         return _gelu(x)
 
-
-@dataclass(frozen=True, slots=True)
-class _Norm:
-    weight: Array
-    bias: Array
-    epsilon: np.float32
-
-    def __call__(self, x: Array) -> Array:
+    def norm(self, x: Array, weight: Array, bias: Array, epsilon: float) -> Array:
+        """See Kernels."""
         x = x - x.mean(-1, keepdims=True)
         variance = np.einsum("td,td->t", x, x)[:, None] / np.float32(x.shape[-1])
-        x *= self.weight / np.sqrt(variance + self.epsilon)
-        x += self.bias
+        x *= weight / np.sqrt(variance + np.float32(epsilon))
+        x += bias
         return x
+
+    def attention(self, query: Array, key: Array, value: Array) -> Array:
+        """See Kernels."""
+        scores: Array = query @ key.transpose(0, 2, 1)
+        scores *= np.float32(query.shape[-1] ** -0.5)
+        scores -= scores.max(-1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= scores.sum(-1, keepdims=True)
+        mixed: Array = scores @ value
+        return mixed
 
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
     attend: Linear  # queries, keys and values side by side
     attended: Linear
-    attended_norm: _Norm
+    attended_norm: Norm
     widen: Linear
     narrow: Linear
-    narrow_norm: _Norm
+    narrow_norm: Norm
 
 
 class MiniLM:
@@ -110,15 +123,15 @@ class MiniLM:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(longest)
         weights = load_file(folder / "model.safetensors")
-        epsilon = np.float32(config["layer_norm_eps"])
+        epsilon = float(config["layer_norm_eps"])
         self._heads = int(config["num_attention_heads"])
         self.dimension = int(config["hidden_size"])
         self._words = weights["embeddings.word_embeddings.weight"]
         types = weights["embeddings.token_type_embeddings.weight"]
         self._places: Array = weights["embeddings.position_embeddings.weight"] + types[0]
-        self._norm = _norm(weights, "embeddings", epsilon)
         kernels = kernels or NumPyKernels()
-        self._gelu = kernels.gelu
+        self._norm = _norm(weights, "embeddings", epsilon, kernels)
+        self._kernels = kernels
         self._layers = [
             _layer(weights, f"encoder.layer.{i}", epsilon, kernels) for i in range(config["num_hidden_layers"])
         ]
@@ -142,7 +155,7 @@ class MiniLM:
         hidden = self._norm(hidden)
         for layer in self._layers:
             hidden = layer.attended_norm(hidden + layer.attended(self._mixed(layer.attend(hidden), spans)))
-            hidden = layer.narrow_norm(hidden + layer.narrow(self._gelu(layer.widen(hidden))))
+            hidden = layer.narrow_norm(hidden + layer.narrow(self._kernels.gelu(layer.widen(hidden))))
         vectors: Array = np.add.reduceat(hidden, starts)  # the direction of the sum is that of the mean
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return vectors
@@ -154,17 +167,13 @@ class MiniLM:
         parts = projected.reshape(len(projected), 3, self._heads, width)
         for start, end in spans:
             query, key, value = parts[start:end].transpose(1, 2, 0, 3)  # each (heads, tokens, width)
-            scores = query @ key.transpose(0, 2, 1)
-            scores *= np.float32(width**-0.5)
-            scores -= scores.max(-1, keepdims=True)
-            np.exp(scores, out=scores)
-            scores /= scores.sum(-1, keepdims=True)
-            mixed[start:end] = (scores @ value).transpose(1, 0, 2)
+            mixed[start:end] = self._kernels.attention(query, key, value).transpose(1, 0, 2)
         return mixed.reshape(len(projected), self.dimension)
 
 
-def _norm(weights: dict[str, Array], place: str, epsilon: np.float32) -> _Norm:
-    return _Norm(weights[f"{place}.LayerNorm.weight"], weights[f"{place}.LayerNorm.bias"], epsilon)
+def _norm(weights: dict[str, Array], place: str, epsilon: float, kernels: Kernels) -> Norm:
+    weight, bias = weights[f"{place}.LayerNorm.weight"], weights[f"{place}.LayerNorm.bias"]
+    return lambda x: kernels.norm(x, weight, bias, epsilon)
 
 
 def _weight(weights: dict[str, Array], place: str) -> tuple[Array, Array]:
@@ -172,15 +181,15 @@ def _weight(weights: dict[str, Array], place: str) -> tuple[Array, Array]:
     return weights[f"{place}.weight"].astype(np.float16).astype(np.float32), weights[f"{place}.bias"]
 
 
-def _layer(weights: dict[str, Array], place: str, epsilon: np.float32, kernels: Kernels) -> _Layer:
+def _layer(weights: dict[str, Array], place: str, epsilon: float, kernels: Kernels) -> _Layer:
     query, key, value = (_weight(weights, f"{place}.attention.self.{part}") for part in ("query", "key", "value"))
     return _Layer(
         kernels.linear(np.vstack([query[0], key[0], value[0]]), np.hstack([query[1], key[1], value[1]])),
         kernels.linear(*_weight(weights, f"{place}.attention.output.dense")),
-        _norm(weights, f"{place}.attention.output", epsilon),
+        _norm(weights, f"{place}.attention.output", epsilon, kernels),
         kernels.linear(*_weight(weights, f"{place}.intermediate.dense")),
         kernels.linear(*_weight(weights, f"{place}.output.dense")),
-        _norm(weights, f"{place}.output", epsilon),
+        _norm(weights, f"{place}.output", epsilon, kernels),
     )
 
 

@@ -144,7 +144,7 @@ class Retriever:
 
     def _survey(self, view: _View, vector: Vectors, fused: Iterable[int], limit: int, seed: int) -> Survey:
         sample = view.sample(limit, seed)
-        besides = np.setdiff1d(np.fromiter(fused, np.int64), sample)
+        besides = np.setdiff1d(np.fromiter(fused, np.int64), sample, assume_unique=True)
         ids = np.concatenate([sample, besides])
         return Survey.of(ids, view.vectors(ids, len(vector)), vector, sampled=len(sample))
 
@@ -218,8 +218,8 @@ def _allowed(index: Index, matching: set[int] | None, barred: Ids | None) -> Ids
 
 def _rows_of(survey: Survey, ids: Iterable[int]) -> Ids:
     """The rows of `ids`, all of which are surveyed, in that order."""
-    row = {snippet_id: row for row, snippet_id in enumerate(survey.ids.tolist())}
-    return np.fromiter((row[snippet_id] for snippet_id in ids), np.int64)
+    order = np.argsort(survey.ids)
+    return order[np.searchsorted(survey.ids, np.fromiter(ids, np.int64), sorter=order)]
 
 
 def _draw_near(survey: Survey, rows: Ids, wanted: int) -> list[int]:

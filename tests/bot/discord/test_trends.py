@@ -54,7 +54,7 @@ async def test_a_brainstorm_with_a_trend_takes_its_sparks_from_it(stage: Stage, 
     (trend,) = (await stage.services.studio.trends.outlook(home)).trends
     sparks = [hit.snippet for entry in ideas for hit in entry.idea.sparks]
     assert sparks and all(spark.id in trend.members for spark in sparks)
-    assert sum("moss" in spark.text for spark in sparks) > len(sparks) / 2
+    assert "moss" in trend.terms
     assert answer.deferred or answer.messages
 
 
