@@ -12,8 +12,8 @@ import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
+from bot.cogs.lasting import LastingButton
 from bot.cogs.live import NOBODY
-from bot.cogs.refusal import refuse
 from bot.cogs.rights import NotAllowed
 from bot.cogs.sight import seen
 from bot.cogs.spaces import person_of, place_asked
@@ -65,38 +65,25 @@ nothing else; /privacy inspiration lets me again."""
 CONTEXTS = app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=False)
 
 
-class Forgetting(ui.DynamicItem[ui.Button[Any]], template=re.compile(r"privacy1:forget:(?P<person>\d{1,20})")):
-    """The button that confirms forgetting; it works after a restart, and for the person it was made for alone."""
+class Forgetting(LastingButton, template=re.compile(r"privacy1:forget:(?P<person>\d{1,20})")):
+    """Confirms forgetting, for the person it was made for alone."""
 
-    def __init__(self, person_id: int) -> None:
-        button: ui.Button[Any] = ui.Button(
-            label="Forget me", style=discord.ButtonStyle.danger, custom_id=f"privacy1:forget:{person_id}"
-        )
-        super().__init__(button)
-        self.person_id = person_id
+    def __init__(self, person: str) -> None:
+        super().__init__(f"privacy1:forget:{person}", "Forget me", discord.ButtonStyle.danger)
+        self._person = int(person)
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction, item: ui.Item[Any], match: re.Match[str]
-    ) -> Forgetting:
-        """Called by discord.py when a custom id fits the pattern."""
-        return cls(int(match["person"]))
-
-    async def callback(self, interaction: discord.Interaction) -> None:
-        """Forget. discord.py would swallow an error here, so it is answered here."""
-        try:
-            if interaction.user.id != self.person_id:
-                raise NotAllowed("That button is somebody else's: /privacy forget gives you your own.")
-            await interaction.response.defer()
-            bot: Any = interaction.client
-            studio = await bot.studio()
-            marked = await studio.channels.messages_of(person_of(interaction.user))
-            gone = await studio.persons.forget(person_of(interaction.user))
-            bot.dispatch("let_go", marked)
-            told = f"Forgotten: {gone.ideas} ideas, {gone.marks} votes, keeps and duels, {gone.snippets} snippets."
-            await interaction.edit_original_response(view=note(told), allowed_mentions=NOBODY)
-        except Exception as error:
-            await refuse(interaction, error)
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        """Forget."""
+        if interaction.user.id != self._person:
+            raise NotAllowed("That button is somebody else's: /privacy forget gives you your own.")
+        await interaction.response.defer()
+        bot: Any = interaction.client
+        studio = await bot.studio()
+        marked = await studio.channels.messages_of(person_of(interaction.user))
+        gone = await studio.persons.forget(person_of(interaction.user))
+        bot.dispatch("let_go", marked)
+        told = f"Forgotten: {gone.ideas} ideas, {gone.marks} votes, keeps and duels, {gone.snippets} snippets."
+        await interaction.edit_original_response(view=note(told), allowed_mentions=NOBODY)
 
 
 class About(commands.Cog):
@@ -172,7 +159,7 @@ class About(commands.Cog):
     @privacy.command()
     async def forget(self, interaction: discord.Interaction) -> None:
         """Remove all that I keep about you; you are asked once more."""
-        view = page(QUESTION, ui.ActionRow(Forgetting(interaction.user.id).item))
+        view = page(QUESTION, ui.ActionRow(Forgetting(str(interaction.user.id)).item))
         await interaction.response.send_message(view=view, ephemeral=True, allowed_mentions=NOBODY)
 
     @privacy.command()

@@ -13,11 +13,11 @@ import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
+from bot.cogs.lasting import LastingButton
 from bot.cogs.live import NOBODY
 from bot.cogs.picking import PATIENCE
 from bot.cogs.places import Channel
 from bot.cogs.posts import post_of
-from bot.cogs.refusal import refuse
 from bot.cogs.rights import require_adding, require_managing
 from bot.cogs.sight import seen
 from bot.cogs.spaces import person_of, place_asked, space_of
@@ -40,39 +40,24 @@ CONTEXTS = app_commands.AppCommandContext(guild=True, dm_channel=True, private_c
 _UNSAFE = re.compile(r"[^\w.()+ -]")
 
 
-class Removal(ui.DynamicItem[ui.Button[Any]], template=re.compile(r"library1:remove:(?P<source>\d{1,18})")):
-    """The button that confirms a removal; it works after a restart, and asks for the right again."""
+class Removal(LastingButton, template=re.compile(r"library1:remove:(?P<source>\d{1,18})")):
+    """Confirms a removal; it asks for the right again."""
 
-    def __init__(self, source_id: int) -> None:
-        button: ui.Button[Any] = ui.Button(
-            label="Remove it", style=discord.ButtonStyle.danger, custom_id=f"library1:remove:{source_id}"
-        )
-        super().__init__(button)
-        self.source_id = source_id
+    def __init__(self, source: str) -> None:
+        super().__init__(f"library1:remove:{source}", "Remove it", discord.ButtonStyle.danger)
+        self._source_id = int(source)
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction, item: ui.Item[Any], match: re.Match[str]
-    ) -> Removal:
-        """Called by discord.py when a custom id fits the pattern."""
-        return cls(int(match["source"]))
-
-    async def callback(self, interaction: discord.Interaction) -> None:
-        """Remove the source. discord.py would swallow an error here, so it is answered here."""
-        try:
-            await interaction.response.defer()
-            bot: Any = interaction.client
-            studio = await bot.studio()
-            await require_adding(studio, interaction)
-            where = await seen(studio, interaction, place_asked(interaction), alone=True)
-            removed = await studio.shelf.remove(where.space, self.source_id, where.filters)
-            await studio.channels.begin_anew(self.source_id, interaction.id)
-            view = note(
-                f"Removed {removed.source.title} with {removed.snippets} snippets. No idea shows them any more."
-            )
-            await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)
-        except Exception as error:
-            await refuse(interaction, error)
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        """Remove the source."""
+        await interaction.response.defer()
+        bot: Any = interaction.client
+        studio = await bot.studio()
+        await require_adding(studio, interaction)
+        where = await seen(studio, interaction, place_asked(interaction), alone=True)
+        removed = await studio.shelf.remove(where.space, self._source_id, where.filters)
+        await studio.channels.begin_anew(self._source_id, interaction.id)
+        told = f"Removed {removed.source.title} with {removed.snippets} snippets. No idea shows them any more."
+        await interaction.edit_original_response(view=note(told), allowed_mentions=NOBODY)
 
 
 class LibraryCog(commands.Cog, name="Library"):
@@ -174,7 +159,7 @@ class LibraryCog(commands.Cog, name="Library"):
         (one,) = fitting
         question = f"Remove **{plain(one.source.title, 100)}** with its {one.snippets} snippets? It can't be undone."
         await interaction.edit_original_response(
-            view=page(question, ui.ActionRow(Removal(one.source.id).item)), allowed_mentions=NOBODY
+            view=page(question, ui.ActionRow(Removal(str(one.source.id)).item)), allowed_mentions=NOBODY
         )
 
     @remove.autocomplete("source")

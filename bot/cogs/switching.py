@@ -70,7 +70,7 @@ async def switched_off(bot: Kindling, interaction: discord.Interaction, channels
     if not count:
         return page(text + "Nothing of it is in the library.")
     text += f"{count:,} that were kept stay in the library, and go when they are deleted there."
-    return page(text, ui.ActionRow(ChannelButton("remove", channel_id).item))
+    return page(text, ui.ActionRow(ChannelButton("remove", str(channel_id)).item))
 
 
 async def begin_backfill(bot: Kindling, interaction: discord.Interaction, channel_id: int) -> None:
@@ -87,7 +87,8 @@ async def begin_backfill(bot: Kindling, interaction: discord.Interaction, channe
         raise BadInput(f"Its older messages were read already: {followed.found:,} of {followed.read:,} were kept.")
     _readable(interaction, channel_id)
     capture: Any = bot.get_cog("Capture")
-    view = progress_page(replace(followed, reading=Reading.GOING), ui.ActionRow(ChannelButton("stop", channel_id).item))
+    stop = ui.ActionRow(ChannelButton("stop", str(channel_id)).item)
+    view = progress_page(replace(followed, reading=Reading.GOING), stop)
     message = await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)
     await channels.set_reading(channel_id, Reading.GOING, (message.channel.id, message.id))
     capture.upkeep.read_back(channel_id)

@@ -16,10 +16,10 @@ import aiohttp
 import discord
 from discord import ui
 
+from bot.cogs.lasting import LastingButton
 from bot.cogs.live import NOBODY, Fields, Gone, LiveMessage
 from bot.cogs.posts import NEEDS_CONTENT, post_of
 from bot.cogs.reading import TRY_AGAIN, Reader, Unreadable
-from bot.cogs.refusal import refuse
 from bot.cogs.rights import require_managing
 from bot.cogs.spaces import space_of
 from bot.ideation.followed import Followed, Reading
@@ -35,43 +35,32 @@ log = logging.getLogger(__name__)
 TROUBLE = (KindlingError, discord.HTTPException, aiohttp.ClientError, OSError)
 
 
-class ChannelButton(ui.DynamicItem[ui.Button[Any]], template=re.compile(r"capture1:(?P<verb>stop|remove):(?P<id>\d+)")):
-    """Stop reading a channel's older messages, or remove what was kept of it; works after a restart."""
+class ChannelButton(LastingButton, template=re.compile(r"capture1:(?P<verb>stop|remove):(?P<channel>\d+)")):
+    """Stops reading a channel's older messages, or removes what was kept of it."""
 
-    def __init__(self, verb: str, channel_id: int) -> None:
+    def __init__(self, verb: str, channel: str) -> None:
         label = {"stop": "Stop", "remove": "Remove what was kept"}[verb]
         style = discord.ButtonStyle.danger if verb == "remove" else discord.ButtonStyle.secondary
-        button: ui.Button[Any] = ui.Button(label=label, style=style, custom_id=f"capture1:{verb}:{channel_id}")
-        super().__init__(button)
-        self.verb, self.channel_id = verb, channel_id
+        super().__init__(f"capture1:{verb}:{channel}", label, style)
+        self._verb, self._channel_id = verb, int(channel)
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction, item: ui.Item[Any], match: re.Match[str]
-    ) -> ChannelButton:
-        """Called by discord.py when a custom id fits the pattern."""
-        return cls(match["verb"], int(match["id"]))
-
-    async def callback(self, interaction: discord.Interaction) -> None:
-        """Do it. discord.py would swallow an error here, so it is answered here."""
-        try:
-            bot: Any = interaction.client
-            await interaction.response.defer()
-            channels = (await bot.studio()).channels
-            require_managing(interaction)
-            followed = await channels.of(self.channel_id)
-            if followed is None or followed.space != space_of(interaction.guild_id, interaction.user):
-                raise BadInput("Nothing is kept of that channel any more.")
-            if self.verb == "stop":
-                if followed.reading is Reading.GOING:
-                    await channels.set_reading(self.channel_id, Reading.STOPPED)
-                    bot.dispatch("reading_changed", self.channel_id)
-                return
-            removed = await channels.remove(self.channel_id, interaction.id)
-            view = note(f"Removed {removed} snippets of that channel. No idea shows them any more.")
-            await interaction.edit_original_response(view=view, allowed_mentions=NOBODY)
-        except Exception as error:
-            await refuse(interaction, error)
+    async def pressed(self, interaction: discord.Interaction) -> None:
+        """Do it."""
+        bot: Any = interaction.client
+        await interaction.response.defer()
+        channels = (await bot.studio()).channels
+        require_managing(interaction)
+        followed = await channels.of(self._channel_id)
+        if followed is None or followed.space != space_of(interaction.guild_id, interaction.user):
+            raise BadInput("Nothing is kept of that channel any more.")
+        if self._verb == "stop":
+            if followed.reading is Reading.GOING:
+                await channels.set_reading(self._channel_id, Reading.STOPPED)
+                bot.dispatch("reading_changed", self._channel_id)
+            return
+        removed = await channels.remove(self._channel_id, interaction.id)
+        told = f"Removed {removed} snippets of that channel. No idea shows them any more."
+        await interaction.edit_original_response(view=note(told), allowed_mentions=NOBODY)
 
 
 class Placed:
@@ -236,5 +225,6 @@ class Upkeep:
 
 
 def _progress(followed: Followed) -> Fields:
-    stop = ui.ActionRow(ChannelButton("stop", followed.channel).item) if followed.reading is Reading.GOING else None
+    going = followed.reading is Reading.GOING
+    stop = ui.ActionRow(ChannelButton("stop", str(followed.channel)).item) if going else None
     return {"view": progress_page(followed, stop)}
