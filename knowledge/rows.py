@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge.errors import BadInput
-from knowledge.fulltext import MARK
 from knowledge.types import Collection, Draft, Filters, Kind, Snippet
 
 Rows: TypeAlias = Sequence[tuple[Any, ...]]
@@ -28,28 +27,6 @@ INSERT_SNIPPET = (
     "INSERT INTO snippets (collection_id, source_id, content_hash, title, text, kind, topics, date, author, address,"
     " licence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
-
-# A word in the title weighs twice one in the text or topics.
-MATCHING = (
-    "SELECT s.id, -bm25(snippets_fts, 2.0, 1.0, 1.0) AS score FROM snippets_fts"
-    " JOIN snippets AS s ON s.id = snippets_fts.rowid WHERE snippets_fts MATCH ? AND "
-)
-MATCHES_UP_TO = "SELECT count(*) FROM (SELECT 1 FROM snippets_fts WHERE snippets_fts MATCH ? LIMIT ?)"
-
-# A handful of snippets in a table of their own: to ask the large one about them takes as long as the whole search.
-SHARED_TABLE = """
-    CREATE VIRTUAL TABLE IF NOT EXISTS temp.told USING fts5 (
-        title, text, topics, tokenize = "porter unicode61 remove_diacritics 2"
-    )
-"""
-SHARED_ROWS = """
-    INSERT INTO temp.told (rowid, title, text, topics)
-    SELECT id, title, text, topics FROM snippets WHERE id IN (SELECT value FROM json_each(?))
-"""
-SHARED_WORDS = f"""
-    SELECT rowid, highlight(told, 0, '{MARK}', '{MARK}'), highlight(told, 1, '{MARK}', '{MARK}'),
-    highlight(told, 2, '{MARK}', '{MARK}') FROM temp.told WHERE told MATCH ? ORDER BY rowid
-"""  # noqa: S608 (constants)
 
 _ISO_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _STORED_VECTOR = np.dtype("<f4")

@@ -23,14 +23,8 @@ from numpy.typing import NDArray
 from knowledge import migrations
 from knowledge.database import BUSY_SECONDS, open_database, transaction, translated_errors
 from knowledge.errors import StoreError
-from knowledge.fulltext import any_of, content_words, longest_marked, match_expression
 from knowledge.rows import (
     INSERT_SNIPPET,
-    MATCHES_UP_TO,
-    MATCHING,
-    SHARED_ROWS,
-    SHARED_TABLE,
-    SHARED_WORDS,
     SNIPPETS_BY_ID,
     SNIPPETS_WITHOUT_VECTOR,
     Rows,
@@ -43,10 +37,9 @@ from knowledge.rows import (
     draft_columns,
 )
 from knowledge.types import Collection, Draft, Filters, Snippet, Source
+from knowledge.wording import Wording
 
 NO_FILTERS = Filters()
-MOST_MATCHES = 1_000  # snippets that a full-text search ranks: some milliseconds
-RANKED_WHOLE = 3_000  # snippets in a file: up to so many, ranking all of them is quicker than counting first
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +74,7 @@ class Store:
         except BaseException:
             self.db.close()
             raise
+        self._wording = Wording(self._rows)
 
     def close(self) -> None:
         """Close the file. A store is of no use afterwards."""
@@ -253,26 +247,11 @@ class Store:
         as a query. Word frequencies are those of the whole file: they weigh words, and tell nobody who wrote them.
         Words that very many snippets have are left out beside rarer ones: they tell little and would take all the time.
         """
-        expression = self._telling(query)
-        if expression is None:
-            return []
-        condition, values = conditions(collections, filters)
-        rows = self._rows(
-            MATCHING + condition + " ORDER BY score DESC, s.id LIMIT ?",
-            (expression, *values, limit),
-        )
-        return [(snippet_id, score) for snippet_id, score in rows]
+        return self._wording.search(collections, query, limit, filters)
 
     def shared_words(self, ids: Iterable[int], query: str) -> dict[int, str]:
         """For those of `ids` that share words with `query`: the longest such word, as the snippet writes it."""
-        expression = match_expression(query)
-        if expression is None:
-            return {}
-        self._rows(SHARED_TABLE)
-        self._rows("DELETE FROM temp.told")
-        self._rows(SHARED_ROWS, (as_json(ids),))
-        rows = self._rows(SHARED_WORDS, (expression,))
-        return {snippet_id: longest_marked("\n".join(columns)) for snippet_id, *columns in rows}
+        return self._wording.shared(ids, query)
 
     def matching(self, collections: Iterable[Collection], filters: Filters) -> set[int] | None:
         """The ids of the snippets that satisfy `filters`, or None when there is no condition.
@@ -372,25 +351,6 @@ class Store:
                 yield
         except sqlite3.IntegrityError as error:
             raise StoreError(orphaned) from error
-
-    def _telling(self, query: str) -> str | None:
-        """A query for the rarest words of a text, as many as match few enough; for all at once where each is common.
-
-        In a small library for any of the words.
-        """
-        words = content_words(query)
-        if len(words) < 2 or self._rows("SELECT ifnull(max(id), 0) FROM snippets")[0][0] <= RANKED_WHOLE:
-            return any_of(words)
-        counts = {word: self._rows(MATCHES_UP_TO, (f'"{word}"', MOST_MATCHES))[0][0] for word in words}
-        left, rare = MOST_MATCHES, []
-        for word in sorted(words, key=lambda word: counts[word]):
-            left -= counts[word]
-            if left <= 0:
-                break
-            rare.append(word)
-        if any(counts[word] for word in rare):
-            return any_of(rare)
-        return any_of([word for word in words if counts[word]] or words, "AND")
 
     def _revise_holding(self, ids: str) -> None:
         """Let the revision of every collection that holds one of these ids grow; within a transaction."""

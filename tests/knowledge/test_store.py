@@ -252,8 +252,8 @@ def test_stop_words_count_only_where_there_is_nothing_else(store: Store, collect
 def test_a_word_that_very_many_have_gives_way_to_rarer_ones(
     store: Store, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("knowledge.store.MOST_MATCHES", 10)
-    monkeypatch.setattr("knowledge.store.RANKED_WHOLE", 20)
+    monkeypatch.setattr("knowledge.wording.MOST_MATCHES", 10)
+    monkeypatch.setattr("knowledge.wording.RANKED_WHOLE", 20)
     many = add(store, collection, [draft(f"paper boat number {one}") for one in range(30)])
     rare, both = add(store, collection, [draft("a harbour"), draft("paper lantern boat")])
     assert [i for i, _ in store.search([collection], "paper harbour", 9)] == [rare]
