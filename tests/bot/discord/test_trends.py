@@ -55,6 +55,8 @@ async def test_a_brainstorm_with_a_trend_takes_its_sparks_from_it(stage: Stage, 
     sparks = [hit.snippet for entry in ideas for hit in entry.idea.sparks]
     assert sparks and all(spark.id in trend.members for spark in sparks)
     assert "moss" in trend.terms
+    members = await stage.services.library.run(stage.services.library.store.snippets, trend.members)
+    assert sum("moss" in member.text for member in members) > len(members) / 2
     assert answer.deferred or answer.messages
 
 
