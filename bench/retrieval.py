@@ -37,19 +37,19 @@ from pathlib import Path
 # Threads that wait sleep rather than spin, as in bot/__main__.py: OpenMP reads this once, when it is loaded
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import faiss  # noqa: E402
-import numpy as np  # noqa: E402
-import psutil  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
+import faiss
+import numpy as np
+import psutil
+from numpy.typing import NDArray
 
-from bot.language.kernels import TorchKernels  # noqa: E402
-from knowledge.embedded import EmbeddedEmbedder, open_embedder  # noqa: E402
-from knowledge.index import Index, Indexes  # noqa: E402
-from knowledge.nearest import Approximate  # noqa: E402
-from knowledge.retriever import Retriever  # noqa: E402
-from knowledge.starter import load_starter  # noqa: E402
-from knowledge.store import Store  # noqa: E402
-from knowledge.types import Collection  # noqa: E402
+from bot.language.kernels import TorchKernels
+from knowledge.embedded import EmbeddedEmbedder, open_embedder
+from knowledge.index import Index, Indexes
+from knowledge.nearest import Approximate
+from knowledge.retriever import Retriever
+from knowledge.starter import load_starter
+from knowledge.store import Store
+from knowledge.types import Collection
 
 SIZES = (1_000, 10_000, 100_000, 300_000, 1_000_000)
 DIMENSION = 384
