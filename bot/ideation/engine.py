@@ -149,7 +149,7 @@ class Engine:
         async with aclosing(judged(self._library, writer, judge, recipes, self._sampling)) as candidates:
             found = [one async for one in candidates if one is not None and one.verdict.showable]
         if not found:
-            raise NoIdeas("Nothing good came of that. Try again, or in other words.")
+            raise NoIdeas("No draft of it was fit to show. Try again, or in other words.")
         return await board.show(max(found, key=lambda one: (-len(one.verdict.faults), one.verdict.quality)))
 
     async def replay(self, recipe: Recipe, temperature: float) -> Words:

@@ -11,11 +11,14 @@ from tests.bot.fakes import NOUNS, ScriptedModel
 
 
 def grounded_idea(messages: Sequence[Message], seed: int) -> str:
-    """An idea that passes every gate: made of words of its brief and of its spark, in no order of theirs."""
+    """An idea that passes every gate: made of words of its brief and of its spark, in no order of theirs.
+
+    All have the same number of words, so that drafts which are written side by side end in their order.
+    """
     asked = messages[-1].text
     spark = _long_words(asked.partition("Spark: ")[2].partition("\n")[0])[:7]
     brief = _long_words(asked.partition("Brief: ")[2].partition("\n")[0])[:3]
-    drawn = random.Random(seed).sample(NOUNS, k=4)
+    drawn = random.Random(seed).sample(NOUNS, k=14 - len(spark) - len(brief))
     words = " ".join([drawn[2], *spark, drawn[0], *brief, *drawn])
     return (
         f"Title: The {drawn[0]} and the {drawn[1]}\nIdea: {words}.\nFirst step: Draw the {drawn[0]} and show it round."

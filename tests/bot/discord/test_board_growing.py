@@ -70,7 +70,7 @@ async def test_those_who_wait_read_their_place_and_their_sparks(stage: Stage) ->
 
 
 async def test_stop_keeps_what_is_there(stage: Stage) -> None:
-    model = await held(stage, drafts=4)
+    model = await held(stage, drafts=6)
     answer = await stage.alice.slash(stage.general, "brainstorm", brief="a bench for two strangers", count=8)
     board = answer.response
     await eventually(lambda: len(ideas_on(board)) == 2)
