@@ -40,7 +40,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.retrieval import BRIEFS, DIMENSION, resident, synthetic, table
 from bot.client import SWITCH_SECONDS
-from bot.language.kernels import TorchKernels
+from bot.language.bert import torch_encoder
 from bot.services import open_services
 from bot.settings import Settings
 from knowledge import starter
@@ -124,7 +124,7 @@ async def measure_searching(snippets: int, texts: int) -> list[dict[str, float |
         async with open_services(settings, model=ScriptedModel()) as services:
             library, studio = services.library, services.studio
             if isinstance(library.embedder, EmbeddedEmbedder):  # as it is beside a local language model
-                await library.run(library.embedder.use, TorchKernels())
+                await library.run(library.embedder.use, torch_encoder)
             await library.run(fill, library.store, library.embedder.name, snippets)
             start = time.perf_counter()
             await studio.search(SPACE, BRIEFS[0])

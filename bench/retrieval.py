@@ -42,7 +42,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from bot.language.kernels import TorchKernels
+from bot.language.bert import torch_encoder
 from knowledge.embedded import EmbeddedEmbedder, open_embedder
 from knowledge.index import Index, Indexes
 from knowledge.nearest import Approximate
@@ -201,7 +201,7 @@ def measure_starter(queries: int) -> list[dict[str, float | str]]:
                 "sparks, 10 mixed": lambda brief: retriever.sparks(brief, ["starter"], 10),
             }
             if isinstance(embedder, EmbeddedEmbedder):
-                embedder.use(TorchKernels())
+                embedder.use(torch_encoder)
             for call in parts.values():  # the first of everything is slower
                 call(BRIEFS[0])
             wall: dict[str, list[float]] = {name: [] for name in parts}

@@ -49,7 +49,7 @@ class Services:
     model: LanguageModel
 
     def warm(self, begun: asyncio.Task[bool] | None = None) -> asyncio.Task[None]:
-        """Begin to load the model now, or wait for what has `begun`; then let queries be embedded by its kernels.
+        """Begin to load the model now, or wait for what has `begun`; then let queries be embedded as fast as it allows.
 
         Should that fail, whoever uses the model first is told.
         """
@@ -117,18 +117,18 @@ async def _loaded(model: LanguageModel) -> bool:
 
 
 def _quicken(embedder: Embedder, model: LanguageModel) -> None:
-    """Let queries be embedded by PyTorch's kernels, where the model has loaded PyTorch anyway.
+    """Let queries be embedded by PyTorch, where the model has loaded PyTorch anyway.
 
     A third of a second, beside the library's thread: until it is done, queries are embedded as before.
     """
-    from bot.language.kernels import TorchKernels
+    from bot.language.bert import torch_encoder
     from bot.language.local import LocalModel
     from knowledge.embedded import EmbeddedEmbedder
 
     if isinstance(model, LocalModel) and isinstance(embedder, EmbeddedEmbedder):
         try:
-            embedder.use(TorchKernels())
-        except (RuntimeError, MemoryError):  # no memory, or kernels that this PyTorch lacks: it works without
+            embedder.use(torch_encoder)
+        except (RuntimeError, MemoryError):  # no memory, or operators that this PyTorch lacks: it works without
             log.warning("queries are embedded without PyTorch", exc_info=True)
 
 

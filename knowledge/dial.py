@@ -37,41 +37,67 @@ _SHARES = {
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """Snippets that stand for all there are, and what can be said of them before anything is asked.
+
+    Attributes:
+        ids: int64, (n,). vectors: of length 1, (n, d). mean: of the vectors, (d,).
+        common: each one's mean cosine to the sample, (n,): high for what is a little like everything.
+        typical: the mean cosine of two different snippets.
+    """
+
+    ids: Ids
+    vectors: Vectors
+    mean: Vectors
+    common: Vectors
+    typical: float
+
+    @classmethod
+    def of(cls, ids: Ids, vectors: Vectors) -> Sample:
+        """The sample of `ids`, (n,), with `vectors`, (n, d)."""
+        if len(ids) < 2:
+            return cls(ids, vectors, np.zeros(vectors.shape[1], np.float32), np.zeros(len(ids), np.float32), 0.0)
+        mean = vectors.mean(axis=0)
+        # The mean over all pairs, less each one's cosine of 1 to itself. Kept from 1, where all are the same.
+        typical = min(0.95, (len(ids) * float(mean @ mean) - 1) / (len(ids) - 1))
+        return cls(ids, vectors, mean, vectors @ mean, typical)
+
+
+@dataclass(frozen=True, slots=True)
 class Survey:
-    """Snippets around a query: a fair sample, or all there are, and any that were found to be near besides.
+    """Snippets around a query: a sample, and any that were found to be near besides.
 
     Attributes:
         ids: int64, (m,). vectors: of length 1, (m, d). cosines: to the query, (m,).
-        ranking: those of the sample, from the highest down, (n,).
+        common: each one's mean cosine to the sample, (m,). typical: as the sample's.
+        ranking: cosines of the sample, from the highest down, (n,).
         sampled: which rows are of the sample, bool, (m,).
-        typical: the mean cosine of two different snippets of the sample.
-        common: each one's mean cosine to the sample, (m,): high for what is a little like everything.
         floors: the lowest cosine of each band; below every cosine for one within which the sample ends.
     """
 
     ids: Ids
     vectors: Vectors
     cosines: Vectors
+    common: Vectors
+    typical: float
     ranking: Vectors
     sampled: NDArray[np.bool_]
-    typical: float
-    common: Vectors
     floors: dict[Band, float]
 
     @classmethod
-    def of(cls, ids: Ids, vectors: Vectors, query: Vectors, sampled: int) -> Survey:
-        """Survey `ids`, (m,), with `vectors`, (m, d), from `query`, (d,); the first `sampled` are the sample."""
+    def of(cls, query: Vectors, sample: Sample, ids: Ids | None = None, vectors: Vectors | None = None) -> Survey:
+        """Survey `sample`, and `ids`, (k,), with `vectors`, (k, d), besides, from `query`, (d,)."""
+        size = len(sample.ids)
+        if ids is not None and vectors is not None and len(ids):
+            common = np.concatenate([sample.common, vectors @ sample.mean])
+            ids, vectors = np.concatenate([sample.ids, ids]), np.concatenate([sample.vectors, vectors])
+        else:  # nothing is copied, which would take as long as all the rest
+            ids, vectors, common = sample.ids, sample.vectors, sample.common
         cosines = vectors @ query
-        ranking = np.sort(cosines[:sampled])[::-1]
-        typical, common = 0.0, np.zeros(len(ids), np.float32)
-        if sampled > 1:
-            mean = vectors[:sampled].mean(axis=0)
-            common = vectors @ mean
-            # The mean over all pairs, less each one's cosine of 1 to itself. Kept from 1, where all are the same.
-            typical = min(0.95, (sampled * float(mean @ mean) - 1) / (sampled - 1))
-        ends = {band: _end(band, sampled) for band in _ENDS}
-        floors = {band: float(ranking[end - 1]) if 0 < end < sampled else -2.0 for band, end in ends.items()}
-        return cls(ids, vectors, cosines, ranking, np.arange(len(ids)) < sampled, typical, common, floors)
+        ranking = np.sort(cosines[:size])[::-1]
+        ends = {band: _end(band, size) for band in _ENDS}
+        floors = {band: float(ranking[end - 1]) if 0 < end < size else -2.0 for band, end in ends.items()}
+        return cls(ids, vectors, cosines, common, sample.typical, ranking, np.arange(len(ids)) < size, floors)
 
     def rows(self, band: Band) -> NDArray[np.int64]:
         """The rows of the sample that lie in `band`, nearest first. What ranks below FAR is in none."""

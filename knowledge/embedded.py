@@ -1,7 +1,7 @@
 """The embedder that comes in a package, and which embedder a name means.
 
 The same model is computed in two ways, whose vectors differ by ten-thousandths: a query or a few ideas by `minilm`, at
-once, without PyTorch or with its kernels; whole documents by sentence-transformers, which is loaded when the first of
+once, without PyTorch or with it; whole documents by sentence-transformers, which is loaded when the first of
 them comes and uses all cores, or the GPU.
 """
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from knowledge.embedder import Embedder, Progress, SentenceTransformerEmbedder, encodable
 from knowledge.errors import EmbedderError
-from knowledge.minilm import Kernels, MiniLM
+from knowledge.minilm import MakeEncoder, MiniLM
 
 EMBEDDED = "embedded"
 NAME = "all-MiniLM-L6-v2"
@@ -68,10 +68,12 @@ class EmbeddedEmbedder:
         self.name = f"{NAME}@{_SHA256[:8]}"
         self.dimension = self._quick.dimension
 
-    def use(self, kernels: Kernels) -> None:
-        """Compute with these from now on what is embedded at once: the same vectors (to a
-        millionth), sooner. Takes a third of a second."""
-        self._quick = MiniLM(self._folder, kernels)
+    def use(self, make_encoder: MakeEncoder) -> None:
+        """Compute so from now on what is embedded at once: the same vectors (to a millionth), sooner.
+
+        Takes a third of a second.
+        """
+        self._quick = MiniLM(self._folder, make_encoder)
 
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
         """As `Embedder.embed`."""

@@ -6,8 +6,8 @@ mean pooling and a division by the length, some forty lines here. Texts are laid
 only attention looks at them one by one.
 
 Its weights are rounded to half precision, which moves the numbers of a vector by some ten-thousandths and leaves every
-kernel that keeps them so (see `Kernels`) with the same result, to a millionth. Where PyTorch is loaded anyway, its
-kernels take half the time.
+library that keeps them so with the same result, to a millionth. Where PyTorch is loaded anyway, an encoder of its
+operations takes half the time (see `MakeEncoder`).
 
 It knows one architecture, BERT with exact GELU as sentence-transformers saves it, and refuses others.
 """
@@ -15,85 +15,54 @@ It knows one architecture, BERT with exact GELU as sentence-transformers saves i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[np.float32]
 
+Layer: TypeAlias = tuple[Array, Array]
+"""Weight and bias: (out, in) and (out,) of a linear layer, y = x Wᵀ + b; (d,) and (d,) of a layer normalization."""
 
-Linear: TypeAlias = Callable[[Array], Array]
-"""x Wᵀ + b, for x of shape (tokens, in)."""
-
-Norm: TypeAlias = Callable[[Array], Array]
-"""Layer normalization, for x of shape (tokens, dimension)."""
-
-
-class Kernels(Protocol):
-    """The computations that take nearly all the time, for whoever can do them faster than NumPy."""
-
-    def linear(self, weight: Array, bias: Array) -> Linear:
-        """The layer with `weight` (out, in), whose numbers half precision holds, and `bias` (out,)."""
-
-    def gelu(self, x: Array) -> Array:
-        """x times the normal distribution's share below x."""
-
-    def norm(self, x: Array, weight: Array, bias: Array, epsilon: float) -> Array:
-        """Layer normalization (Ba et al. 2016, arXiv 1607.06450) of each row of x, (tokens, dimension)."""
-
-    def attention(self, query: Array, key: Array, value: Array) -> Array:
-        """Every token's mixture of all values, by how its query goes with their keys: all (heads, tokens, width)."""
-
-
-class NumPyKernels:
-    """Kernels that need nothing beside NumPy."""
-
-    def linear(self, weight: Array, bias: Array) -> Linear:
-        """See Kernels."""
-        turned = np.ascontiguousarray(weight.T)  # laid out as BLAS reads it fastest for a few rows
-
-        def linear(x: Array) -> Array:
-            y: Array = x @ turned
-            y += bias
-            return y
-
-        return linear
-
-    def gelu(self, x: Array) -> Array:
-        """See Kernels."""
-        return _gelu(x)
-
-    def norm(self, x: Array, weight: Array, bias: Array, epsilon: float) -> Array:
-        """See Kernels."""
-        x = x - x.mean(-1, keepdims=True)
-        variance = np.einsum("td,td->t", x, x)[:, None] / np.float32(x.shape[-1])
-        x *= weight / np.sqrt(variance + np.float32(epsilon))
-        x += bias
-        return x
-
-    def attention(self, query: Array, key: Array, value: Array) -> Array:
-        """See Kernels."""
-        scores: Array = query @ key.transpose(0, 2, 1)
-        scores *= np.float32(query.shape[-1] ** -0.5)
-        scores -= scores.max(-1, keepdims=True)
-        np.exp(scores, out=scores)
-        scores /= scores.sum(-1, keepdims=True)
-        mixed: Array = scores @ value
-        return mixed
+Spans: TypeAlias = Sequence[tuple[int, int]]
+"""The first token of each text, and the one after its last."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Layer:
-    attend: Linear  # queries, keys and values side by side
-    attended: Linear
-    attended_norm: Norm
-    widen: Linear
-    narrow: Linear
-    narrow_norm: Norm
+class Block:
+    """One block of the encoder: attention, then a feed-forward network, each added to what came in and normed."""
+
+    attend: Layer  # queries, keys and values side by side
+    attended: Layer
+    attended_norm: Layer
+    widen: Layer
+    narrow: Layer
+    narrow_norm: Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Bert:
+    """An encoder's weights. Half precision holds the numbers of its blocks' linear layers.
+
+    Attributes:
+        epsilon: what the layer normalizations add to the variance. norm: the one before the first block.
+    """
+
+    blocks: tuple[Block, ...]
+    norm: Layer
+    heads: int
+    epsilon: float
+
+
+Encode: TypeAlias = Callable[[Array, Spans], Array]
+"""From the embeddings of texts laid end to end to the last block's output: both (tokens, dimension)."""
+
+MakeEncoder: TypeAlias = Callable[[Bert], Encode]
+"""How an encoder is made of its weights: `numpy_encoder`, or for PyTorch the one in bot/language/bert.py."""
 
 
 class MiniLM:
@@ -103,8 +72,8 @@ class MiniLM:
         dimension: the length of a vector.
     """
 
-    def __init__(self, folder: Path, kernels: Kernels | None = None) -> None:
-        """Read the weights, about a fifth of a second. Without `kernels` it computes with NumPy.
+    def __init__(self, folder: Path, make_encoder: MakeEncoder | None = None) -> None:
+        """Read the weights, about a fifth of a second. Without `make_encoder` it computes with NumPy.
 
         Raises:
             ValueError: it is no BERT encoder with mean pooling. OSError, KeyError: it is damaged.
@@ -123,18 +92,17 @@ class MiniLM:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(longest)
         weights = load_file(folder / "model.safetensors")
-        epsilon = float(config["layer_norm_eps"])
-        self._heads = int(config["num_attention_heads"])
         self.dimension = int(config["hidden_size"])
         self._words = weights["embeddings.word_embeddings.weight"]
         types = weights["embeddings.token_type_embeddings.weight"]
         self._places: Array = weights["embeddings.position_embeddings.weight"] + types[0]
-        kernels = kernels or NumPyKernels()
-        self._norm = _norm(weights, "embeddings", epsilon, kernels)
-        self._kernels = kernels
-        self._layers = [
-            _layer(weights, f"encoder.layer.{i}", epsilon, kernels) for i in range(config["num_hidden_layers"])
-        ]
+        bert = Bert(
+            tuple(_block(weights, f"encoder.layer.{i}") for i in range(config["num_hidden_layers"])),
+            _layer(weights, "embeddings.LayerNorm"),
+            int(config["num_attention_heads"]),
+            float(config["layer_norm_eps"]),
+        )
+        self._encode = (make_encoder or numpy_encoder)(bert)
 
     def embed(self, texts: Sequence[str]) -> Array:
         """One vector of length 1 for each text, in order: shape (len(texts), dimension), float32.
@@ -143,54 +111,79 @@ class MiniLM:
         """
         if not texts:
             return np.empty((0, self.dimension), np.float32)
-        with self._threads.limit(limits=1):
-            return self._vectors([encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))])
-
-    def _vectors(self, ids: Sequence[Sequence[int]]) -> Array:
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         ends = np.cumsum([len(row) for row in ids])
         starts = ends - [len(row) for row in ids]
         spans = list(zip(starts.tolist(), ends.tolist(), strict=True))
-        hidden = self._words[np.concatenate(ids)]
-        hidden += np.concatenate([self._places[: end - start] for start, end in spans])
-        hidden = self._norm(hidden)
-        for layer in self._layers:
-            hidden = layer.attended_norm(hidden + layer.attended(self._mixed(layer.attend(hidden), spans)))
-            hidden = layer.narrow_norm(hidden + layer.narrow(self._kernels.gelu(layer.widen(hidden))))
-        vectors: Array = np.add.reduceat(hidden, starts)  # the direction of the sum is that of the mean
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        embedded = self._words[np.concatenate(ids)]
+        embedded += np.concatenate([self._places[: end - start] for start, end in spans])
+        with self._threads.limit(limits=1):
+            encoded = self._encode(embedded, spans)
+            vectors: Array = np.add.reduceat(encoded, starts)  # the direction of the sum is that of the mean
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return vectors
 
-    def _mixed(self, projected: Array, spans: Sequence[tuple[int, int]]) -> Array:
-        """Attention within each text. projected: (tokens, 3 x dimension); returns (tokens, dimension)."""
-        width = self.dimension // self._heads
-        mixed = np.empty((len(projected), self._heads, width), np.float32)
-        parts = projected.reshape(len(projected), 3, self._heads, width)
+
+def _layer(weights: Mapping[str, Array], place: str) -> Layer:
+    return weights[f"{place}.weight"], weights[f"{place}.bias"]
+
+
+def _block(weights: Mapping[str, Array], place: str) -> Block:
+    def linear(part: str) -> Layer:
+        weight, bias = _layer(weights, f"{place}.{part}")
+        return weight.astype(np.float16).astype(np.float32), bias
+
+    query, key, value = (linear(f"attention.self.{part}") for part in ("query", "key", "value"))
+    return Block(
+        (np.vstack([query[0], key[0], value[0]]), np.hstack([query[1], key[1], value[1]])),
+        linear("attention.output.dense"),
+        _layer(weights, f"{place}.attention.output.LayerNorm"),
+        linear("intermediate.dense"),
+        linear("output.dense"),
+        _layer(weights, f"{place}.output.LayerNorm"),
+    )
+
+
+def numpy_encoder(bert: Bert) -> Encode:
+    """The encoder for those who have nothing beside NumPy."""
+
+    def linear(layer: Layer) -> Callable[[Array], Array]:
+        turned, bias = np.ascontiguousarray(layer[0].T), layer[1]  # as BLAS reads it fastest for a few rows
+        return lambda x: np.add(x @ turned, bias)
+
+    def norm(x: Array, layer: Layer) -> Array:
+        x = x - x.mean(-1, keepdims=True)
+        variance = np.einsum("td,td->t", x, x)[:, None] / np.float32(x.shape[-1])
+        x *= layer[0] / np.sqrt(variance + np.float32(bert.epsilon))
+        x += layer[1]
+        return x
+
+    def mixed(projected: Array, spans: Spans) -> Array:
+        parts = projected.reshape(len(projected), 3, bert.heads, -1)
+        mixed = np.empty_like(parts[:, 0])
         for start, end in spans:
             query, key, value = parts[start:end].transpose(1, 2, 0, 3)  # each (heads, tokens, width)
-            mixed[start:end] = self._kernels.attention(query, key, value).transpose(1, 0, 2)
-        return mixed.reshape(len(projected), self.dimension)
+            scores = query @ key.transpose(0, 2, 1)
+            scores *= np.float32(query.shape[-1] ** -0.5)
+            scores -= scores.max(-1, keepdims=True)
+            np.exp(scores, out=scores)
+            scores /= scores.sum(-1, keepdims=True)
+            mixed[start:end] = (scores @ value).transpose(1, 0, 2)
+        return mixed.reshape(len(projected), -1)
 
+    blocks = [
+        (block, linear(block.attend), linear(block.attended), linear(block.widen), linear(block.narrow))
+        for block in bert.blocks
+    ]
 
-def _norm(weights: dict[str, Array], place: str, epsilon: float, kernels: Kernels) -> Norm:
-    weight, bias = weights[f"{place}.LayerNorm.weight"], weights[f"{place}.LayerNorm.bias"]
-    return lambda x: kernels.norm(x, weight, bias, epsilon)
+    def encode(x: Array, spans: Spans) -> Array:
+        x = norm(x, bert.norm)
+        for block, attend, attended, widen, narrow in blocks:
+            x = norm(x + attended(mixed(attend(x), spans)), block.attended_norm)
+            x = norm(x + narrow(_gelu(widen(x))), block.narrow_norm)
+        return x
 
-
-def _weight(weights: dict[str, Array], place: str) -> tuple[Array, Array]:
-    """A linear layer's weight (out, in), rounded to half precision, and bias (out,)."""
-    return weights[f"{place}.weight"].astype(np.float16).astype(np.float32), weights[f"{place}.bias"]
-
-
-def _layer(weights: dict[str, Array], place: str, epsilon: float, kernels: Kernels) -> _Layer:
-    query, key, value = (_weight(weights, f"{place}.attention.self.{part}") for part in ("query", "key", "value"))
-    return _Layer(
-        kernels.linear(np.vstack([query[0], key[0], value[0]]), np.hstack([query[1], key[1], value[1]])),
-        kernels.linear(*_weight(weights, f"{place}.attention.output.dense")),
-        _norm(weights, f"{place}.attention.output", epsilon, kernels),
-        kernels.linear(*_weight(weights, f"{place}.intermediate.dense")),
-        kernels.linear(*_weight(weights, f"{place}.output.dense")),
-        _norm(weights, f"{place}.output", epsilon, kernels),
-    )
+    return encode
 
 
 _ERF = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)

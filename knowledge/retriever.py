@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from knowledge.dial import Ids, Survey, Vectors, draw, interleaved, shares
+from knowledge.dial import Ids, Sample, Survey, Vectors, draw, interleaved, shares
 from knowledge.embedder import Embedder
 from knowledge.index import Index, Indexes
 from knowledge.store import NO_FILTERS, Store
@@ -36,6 +36,7 @@ class Retriever:
         self._store = store
         self._embedder = embedder
         self._indexes = indexes
+        self._sample: Sample | None = None  # the last one: of a small library, or for searches, it is always the same
         # On a few thousand short rows NumPy's threads gain nothing; on busy cores they wait for each other, for longer
         # than all the rest takes.
         self._blas = ThreadpoolController().select(user_api="blas", internal_api="openblas")
@@ -143,10 +144,11 @@ class Retriever:
         return dict(sorted(scores.items(), key=lambda scored: (-scored[1], scored[0])))
 
     def _survey(self, view: _View, vector: Vectors, fused: Iterable[int], limit: int, seed: int) -> Survey:
-        sample = view.sample(limit, seed)
-        besides = np.setdiff1d(np.fromiter(fused, np.int64), sample, assume_unique=True)
-        ids = np.concatenate([sample, besides])
-        return Survey.of(ids, view.vectors(ids, len(vector)), vector, sampled=len(sample))
+        ids = view.sample(limit, seed)
+        if self._sample is None or not np.array_equal(ids, self._sample.ids):
+            self._sample = Sample.of(ids, view.vectors(ids, len(vector)))
+        besides = np.setdiff1d(np.fromiter(fused, np.int64), ids, assume_unique=True)
+        return Survey.of(vector, self._sample, besides, view.vectors(besides, len(vector)))
 
     def _hits(
         self, query: str, survey: Survey, rows: Sequence[int], scores: Mapping[int, float], count: int

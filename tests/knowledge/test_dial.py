@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowledge.dial import SAME, Survey, draw, interleaved, shares
+from knowledge.dial import SAME, Sample, Survey, draw, interleaved, shares
 from knowledge.types import Band, Distance
 from tests.knowledge.fakes import unit_rows
 
 
 def survey_of(count: int, seed: int = 0, dimension: int = 24) -> Survey:
     query = unit_rows(1, dimension, 999)[0]
-    return Survey.of(np.arange(1, count + 1), unit_rows(count, dimension, seed), query, sampled=count)
+    return Survey.of(query, Sample.of(np.arange(1, count + 1), unit_rows(count, dimension, seed)))
 
 
 @given(count=st.integers(0, 400), seed=st.integers(0, 20))
@@ -42,7 +42,7 @@ def test_a_tiny_survey_is_all_near() -> None:
 def test_what_is_not_of_the_sample_moves_no_band() -> None:
     query = unit_rows(1, 24, 999)[0]
     vectors = np.vstack([unit_rows(100, 24, 0), np.tile(query, (30, 1))])
-    survey = Survey.of(np.arange(130), vectors, query, sampled=100)
+    survey = Survey.of(query, Sample.of(np.arange(100), vectors[:100]), np.arange(100, 130), vectors[100:])
     alone = survey_of(100)
     for band in Band:
         assert survey.span(band) == alone.span(band)
@@ -54,7 +54,7 @@ def test_alikeness_is_nought_for_the_typical_pair_and_one_for_the_same() -> None
     rng = np.random.default_rng(0)
     vectors = unit_rows(200, 24, 0) + 1.5 * unit_rows(1, 24, 1)  # an embedder to which everything is somewhat alike
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    survey = Survey.of(np.arange(200), vectors.astype(np.float32), vectors[0].astype(np.float32), sampled=200)
+    survey = Survey.of(vectors[0].astype(np.float32), Sample.of(np.arange(200), vectors.astype(np.float32)))
     pairs = np.array([vectors[i] @ vectors[j] for i, j in rng.integers(0, 200, (3000, 2)) if i != j], np.float32)
     assert survey.typical > 0.5
     assert abs(float(survey.alikeness(pairs).mean())) < 0.02
@@ -63,7 +63,7 @@ def test_alikeness_is_nought_for_the_typical_pair_and_one_for_the_same() -> None
 
 def test_identical_snippets_break_nothing() -> None:
     same = np.tile(unit_rows(1, 24, 0), (20, 1))
-    survey = Survey.of(np.arange(20), same, same[0], sampled=20)
+    survey = Survey.of(same[0], Sample.of(np.arange(20), same))
     assert np.isfinite(survey.alikeness(np.float32([0.0, 1.0]))).all()
     assert len(draw(survey, np.arange(20), 5, np.ones(20, np.float32), variety=0.5)) == 1
 
@@ -89,7 +89,7 @@ def test_no_two_say_the_same_nor_what_stands_beside() -> None:
     base = unit_rows(6, 24, 0)
     near_twins = base + 0.05 * unit_rows(6, 24, 1)
     vectors = np.vstack([base, near_twins / np.linalg.norm(near_twins, axis=1, keepdims=True)]).astype(np.float32)
-    survey = Survey.of(np.arange(12), vectors, base[0], sampled=12)
+    survey = Survey.of(base[0], Sample.of(np.arange(12), vectors))
     assert survey.alikeness(np.float32([vectors[0] @ vectors[6]])) > SAME
     drawn = draw(survey, np.arange(12), 12, np.ones(12, np.float32), variety=0.5, beside=[2])
     assert sorted(row % 6 for row in drawn) == [0, 1, 3, 4, 5]

@@ -63,10 +63,10 @@ def thorough() -> SentenceTransformerEmbedder:
 @pytest.fixture(scope="session")
 def packed() -> EmbeddedEmbedder:
     """The embedder as it is once a local language model has been loaded."""
-    from bot.language.kernels import TorchKernels
+    from bot.language.bert import torch_encoder
 
     embedder = EmbeddedEmbedder("cpu")
-    embedder.use(TorchKernels())
+    embedder.use(torch_encoder)
     return embedder
 
 
