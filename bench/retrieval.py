@@ -8,7 +8,7 @@ real thing: build, file, catching up, search. For each size:
 
 - recall@10 against comparing all (`faiss.knn`), p50 and p95 of `Index.search` with a limit of 10;
 - overhead: the p50 of `Index.search` over the p50 of the very FAISS structure within it, called with FAISS alone and
-  the same number of cells probed; the two take turns query by query, so that both meet the same machine;
+  as many compared exactly; the two take turns query by query, so that both meet the same machine;
 - build: from nothing to searchable; file: its size; open: reading and checking that file;
 - memory: growth of the process's resident set from before to after opening the index from its file.
 
@@ -16,7 +16,7 @@ The vectors are synthetic: drawn around 1,000 overlapping topics in a space of 6
 Those numbers were chosen so that a thousand of them are like the starter collection as the real embedder has it: an
 intrinsic dimension (Levina and Bickel's estimate, ten neighbours) of 30 against 32, and cosines of a query to its
 nearest, tenth and hundredth neighbour of 0.43, 0.32 and 0.18 against 0.43, 0.29 and 0.19. Neat clusters would flatter
-the approximate index. Queries are drawn likewise and are not in the index.
+an approximate index. Queries are drawn likewise and are not in the index.
 
 Second table: `Retriever.search` and `Retriever.sparks` with the starter collection and the real embedder, in process,
 the embedding of the query included, and alone; the embedder computes as it does beside a local language model.
@@ -45,7 +45,7 @@ from numpy.typing import NDArray
 from bot.language.bert import torch_encoder
 from knowledge.embedded import EmbeddedEmbedder, open_embedder
 from knowledge.index import Index, Indexes
-from knowledge.nearest import Approximate
+from knowledge.nearest import LOOKED_AT, Approximate
 from knowledge.retriever import Retriever
 from knowledge.starter import load_starter
 from knowledge.store import Store
@@ -156,7 +156,7 @@ def measure_index(size: int, queries: int, seed: int) -> dict[str, float | str]:
         memory_mb = resident() - before
     inner = index._nearest
     approximate = isinstance(inner, Approximate)
-    parameters = faiss.SearchParametersIVF(nprobe=inner.probes) if approximate else None
+    parameters = faiss.IndexRefineSearchParameters(k_factor=LOOKED_AT) if approximate else None
     found = [index.search(query, 10)[0] for query in asked]
     ours, raw = [], []
     faiss.omp_set_num_threads(1)  # as Index does
@@ -172,7 +172,7 @@ def measure_index(size: int, queries: int, seed: int) -> dict[str, float | str]:
     )
     return {
         "vectors": size,
-        "structure": f"{inner.index.nlist} cells, {inner.probes} probed" if approximate else "exact",
+        "structure": "approximate" if approximate else "exact",
         "recall@10": float(recall),
         "p50 ms": float(np.percentile(ours, 50)),
         "p95 ms": float(np.percentile(ours, 95)),

@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 
 from knowledge import indexfile
 from knowledge.errors import StoreError
-from knowledge.nearest import HALF_ABOVE, Approximate, Exact, Ids, Nearest, Vectors, threads
+from knowledge.nearest import HALF_ABOVE, SAMPLE, Approximate, Exact, Ids, Nearest, Vectors, opened, threads
 from knowledge.types import Collection
 
-EXACT_LIMIT = 100_000
-MOST_BYTES = 512 * 2**20  # of memory for all open indexes: some 650,000 vectors of 384 dimensions
+EXACT_LIMIT = 50_000  # vectors: some 4 ms to compare
+MOST_BYTES = 512 * 2**20  # of memory for all open indexes: some 600,000 vectors of 384 dimensions
 BUILD_THREADS = min(4, os.cpu_count() or 1)
 
-_FORMAT = 2
+_FORMAT = 3
 _BATCH = 16_384  # vectors fetched at once: 25 MB of 384 dimensions
 _FIXED_BYTES, _BYTES_BESIDE = 4096, 40  # of an index, and of a vector besides itself: ids, their order, their place
 _STALE_SECONDS = 3600.0
@@ -177,9 +177,7 @@ class Index:
         if limit < 1:
             return np.empty(0, np.int64), np.empty(0, np.float32)
         with threads(1):
-            cosines, ids = self._nearest.search(query.reshape(1, -1), limit, permitted)
-        found = ids[0] >= 0
-        return ids[0][found], cosines[0][found]
+            return self._nearest.search(query, limit, permitted)
 
     def among(self, ids: Iterable[int]) -> Ids:
         """Those of `ids` that the index holds, ascending. An array must be ascending already: to sort it costs more."""
@@ -203,18 +201,15 @@ class Index:
     @property
     def bytes_held(self) -> int:
         """About how much memory it takes: vectors, and the ids some times over."""
-        number = 2 if len(self.ids) > HALF_ABOVE else 4
-        return _FIXED_BYTES + len(self.ids) * (number * self._dimension + _BYTES_BESIDE)
+        number = 2.25 if isinstance(self._nearest, Approximate) else 2 if len(self.ids) > HALF_ABOVE else 4
+        return _FIXED_BYTES + len(self.ids) * (round(number * self._dimension) + _BYTES_BESIDE)
 
     def save(self) -> None:
         """Write the file, unless it is up to date. A full disk is logged and no more: the file only saves time."""
         if not self._unsaved:
             return
-        probes = self._nearest.probes if isinstance(self._nearest, Approximate) else 0
         try:
-            indexfile.write(
-                self._path, self._nearest.index, {**self._about, "revision": self._revision, "probes": probes}
-            )
+            indexfile.write(self._path, self._nearest.index, {**self._about, "revision": self._revision})
         except OSError as error:
             _log.warning("the index of %s was not saved: %s", self._collection.name, error)
         else:
@@ -229,8 +224,7 @@ class Index:
         except (indexfile.DamagedIndex, OSError) as error:
             _log.info("the index of %s is built anew: %s", self._collection.name, error)
         else:
-            probes = header["probes"]
-            return (Approximate(stored, probes) if probes else Exact(stored)), header["revision"]
+            return opened(stored), header["revision"]
         return Exact.empty(self._dimension), -1
 
     def _built(self, wanted: Ids) -> Nearest:
@@ -239,10 +233,8 @@ class Index:
         if len(wanted) <= self._exact_limit:
             nearest = Exact.empty(self._dimension, len(wanted))
         else:
-            chosen = np.random.default_rng(0).permutation(wanted)[: Approximate.sample_size(len(wanted))]
-            # Shuffled again: they come back by id, and the first are to stand for all.
-            sample = np.random.default_rng(1).permutation(np.concatenate([part for _, part in self._fetched(chosen)]))
-            nearest = Approximate.trained(sample, len(wanted))
+            chosen = np.random.default_rng(0).permutation(wanted)[:SAMPLE]
+            nearest = Approximate.trained(np.concatenate([vectors for _, vectors in self._fetched(chosen)]))
         after = 0
         while True:
             ids, vectors = self._source.vectors(self._collection, self._embedder, after, _BATCH)
@@ -250,8 +242,6 @@ class Index:
                 break
             nearest.add(ids, vectors)
             after = int(ids[-1])
-        if isinstance(nearest, Approximate):
-            nearest.tune(sample)
         return nearest
 
     def _fetched(self, ids: Ids) -> Iterator[tuple[Ids, Vectors]]:

@@ -11,7 +11,7 @@ from knowledge.fulltext import MARK, any_of, content_words, longest_marked, matc
 from knowledge.rows import Rows, as_json, conditions
 from knowledge.types import Collection, Filters
 
-MOST_MATCHES = 1_000  # snippets that a search ranks: some milliseconds
+MOST_MATCHES = 500  # snippets that a search ranks: some milliseconds
 RANKED_WHOLE = 3_000  # snippets in a file: up to so many, ranking all of them is quicker than counting first
 
 # A word in the title weighs twice one in the text or topics.

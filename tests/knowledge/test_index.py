@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from knowledge import indexfile
 from knowledge.errors import StoreBusy, StoreError
 from knowledge.index import Index, Indexes
+from knowledge.nearest import LOOKED_AT
 from knowledge.store import Store
 from knowledge.types import Collection
 from tests.knowledge.fakes import draft, unit_rows
@@ -92,8 +93,22 @@ def test_the_approximate_index_finds_what_it_promises(store: Store, collection: 
     fill(store, collection, 3000)
     index = Index(folder, store, collection, E, D, exact_limit=1000)
     queries = unit_rows(100, D, 77)
-    found = [set(index.search(q, 10)[0].tolist()) & set(nearest_of_all(store, collection, q, 10)) for q in queries]
-    assert sum(map(len, found)) / (10 * len(queries)) >= 0.95
+
+    def recall(allowed: set[int] | None = None) -> float:
+        found = [set(index.search(query, 10, allowed)[0].tolist()) for query in queries]
+        nearest = [set(nearest_of_all(store, collection, query, 10, allowed)) for query in queries]
+        return float(np.mean([len(one & other) / 10 for one, other in zip(found, nearest, strict=True)]))
+
+    assert recall() >= 0.95
+    store.remove(store.ids(collection)[100:2000:3])
+    index.refresh()
+    assert recall() >= 0.95, "what is left has moved up, in all that is kept of it"
+    fill(store, collection, 500, seed=1)
+    index.refresh()
+    assert recall() >= 0.95
+    assert recall(allowed=set(store.ids(collection)[:-300])) >= 0.95, "most are allowed"
+    near = {i for query in queries for i in nearest_of_all(store, collection, query, 20)}
+    assert recall(allowed=set(store.ids(collection)) - near) >= 0.95, "all but the nearest are allowed"
 
 
 @pytest.mark.parametrize("exact_limit", [1000, 100], ids=["exact", "approximate"])
@@ -383,9 +398,15 @@ class IndexLife(RuleBasedStateMachine):
     def search_again(self, seed: int, limit: int) -> None:
         self.index.refresh()
         query = unit_rows(1, D, 1000 + seed)[0]
-        ids, _ = self.index.search(query, limit)
-        if self.store.count(self.collection) <= 15:  # below half the limit it is exact again, whatever came before
+        ids, cosines = self.index.search(query, limit)
+        count = self.store.count(self.collection)
+        if count <= 15:  # below half the limit it is exact again, whatever came before
             assert ids.tolist() == nearest_of_all(self.store, self.collection, query, limit)
+        elif count <= LOOKED_AT * limit:  # all are looked at, to three digits
+            held, vectors = self.store.vectors(self.collection, E)
+            best = np.sort(vectors @ query)[::-1][:limit]
+            np.testing.assert_allclose(cosines, best, atol=2e-3)
+            np.testing.assert_allclose(vectors[np.searchsorted(held, ids)] @ query, best, atol=4e-3)
         assert set(ids.tolist()) <= set(self.store.ids(self.collection))
 
     @invariant()
