@@ -41,8 +41,9 @@ if TYPE_CHECKING:
 class Limits:
     """How much an engine takes on at a time.
 
-    `places` answers are decoded at once; `chunk` tokens of prompts are read in a step; `memory` bounds the keys and
-    values of running answers and `prefixes` those of prompts kept for later, in bytes.
+    `places` answers are decoded at once; `chunk` tokens of prompts are read in a step, or twice as many in one in which
+    nothing is decoded; `memory` bounds the keys and values of running answers and `prefixes` those of prompts kept for
+    later, in bytes.
     """
 
     places: int = 32
@@ -208,10 +209,11 @@ class Engine:
         read one at a time: requests that come together often begin alike, and the second one finds in the cache what
         the first one read.
         """
+        left, begun = 2 * self._limits.chunk, False
         for group in self._groups:
             if decoding := [i for i, row in enumerate(group.rows) if len(row.pending) == 1]:
+                left = self._limits.chunk
                 yield self._work(group, decoding, [1] * len(decoding))
-        left, begun = self._limits.chunk, False
         for group in sorted(self._groups, key=self._left_to_read):
             taken, counts = [], []
             for i, row in enumerate(group.rows):
