@@ -10,6 +10,7 @@ import pytest
 from knowledge.embedded import open_embedder
 from knowledge.embedder import Embedder
 from knowledge.store import Store
+from knowledge.types import Collection
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +23,8 @@ def embedder() -> Embedder:
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path / "kindling.db") as opened:
         yield opened
+
+
+@pytest.fixture
+def collection(store: Store) -> Collection:
+    return store.collection("terminal", "library")

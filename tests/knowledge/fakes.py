@@ -10,7 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge.embedder import Progress
-from knowledge.types import Draft, Kind
+from knowledge.store import Store
+from knowledge.types import Collection, Draft, Kind
+
+DIMENSION = 8
+EMBEDDER = "an embedder"
 
 
 class HashEmbedder:
@@ -41,6 +45,12 @@ class HashEmbedder:
         digest = hashlib.sha256(f"{self.name}:{word}".encode("utf-8", "replace")).digest()
         seed = np.frombuffer(digest, np.uint32)
         return np.random.default_rng(seed).standard_normal(self.dimension).astype(np.float32)
+
+
+def add(store: Store, collection: Collection, drafts: Sequence[Draft], address: str = "a.txt") -> list[int]:
+    """Put drafts with random vectors of length 8, of an embedder of no name, into a source; returns their ids."""
+    source = store.source(collection, "file", address, address)
+    return list(store.add(source, drafts, unit_rows(len(drafts), DIMENSION, 0), EMBEDDER).ids)
 
 
 def draft(text: str, title: str = "", **rest: object) -> Draft:

@@ -47,11 +47,6 @@ def nearest_of_all(
 
 
 @pytest.fixture
-def collection(store: Store) -> Collection:
-    return store.collection("terminal", "library")
-
-
-@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "index"
 
