@@ -69,7 +69,7 @@ def chat() -> None:
         from bot.terminal import TerminalStudio, piped_lines, typed_lines
 
         studio = TerminalStudio(services, console)
-        if sys.stdin.isatty():
+        if sys.stdin is not None and sys.stdin.isatty():
             console.print("Kindling. Type a brief, or help. The ideas are machine-made sparks; you are the author.")
             await studio.converse(typed_lines(services.settings.data_dir / "history"))
         else:

@@ -361,6 +361,13 @@ async def typed_lines(history: Path) -> AsyncIterator[str]:
 
 
 async def piped_lines() -> AsyncIterator[str]:
-    """The lines of a standard input that is no terminal; bytes that are no UTF-8 are replaced."""
-    while line := await asyncio.to_thread(sys.stdin.buffer.readline):
+    """The lines of a standard input that is no terminal; bytes that are no UTF-8 are replaced.
+
+    Raises `BadInput` where there are none: whoever meant to type should know that nothing could be typed.
+    """
+    came = False
+    while sys.stdin is not None and (line := await asyncio.to_thread(sys.stdin.buffer.readline)):
+        came = True
         yield line.decode("utf-8", errors="replace").rstrip("\r\n")
+    if not came:
+        raise BadInput("No brief came in: pipe one in (echo 'a poster' | kindling), or start kindling in a terminal")

@@ -182,6 +182,10 @@ class TestWithStandIns:
         assert "no idea 'nothing'" in kindling("provenance", "nothing")[2]
         assert "Cannot write" in kindling("export", "--output", "no/such/folder.md")[2]
 
+    def test_an_input_with_nothing_in_it_is_told(self, stand_ins: ScriptedModel) -> None:
+        code, _, error = kindling(line="")
+        assert code == 1 and "No brief came in" in error and not stand_ins.asked
+
     def test_the_studio_answers_piped_lines_in_order(self, stand_ins: ScriptedModel) -> None:
         lines = f"{BRIEF}\nwhy 1\nwilder 2\nremix 1 2\nsave 3\nsaved\nwhy 99\n\ninspire ropes\nmore 1\nquit\nnot read"
         code, out, _ = kindling("chat", line=lines)
