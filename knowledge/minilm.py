@@ -87,7 +87,7 @@ class MiniLM:
         if config["model_type"] != "bert" or config["hidden_act"] != "gelu" or not pooling["pooling_mode_mean_tokens"]:
             raise ValueError(f"{folder} holds no BERT encoder with mean pooling")
         longest = json.loads((folder / "sentence_bert_config.json").read_text("utf-8"))["max_seq_length"]
-        self._threads = ThreadpoolController().select(user_api="blas")
+        self._threads = ThreadpoolController()
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(longest)
@@ -117,7 +117,7 @@ class MiniLM:
         spans = list(zip(starts.tolist(), ends.tolist(), strict=True))
         embedded = self._words[np.concatenate(ids)]
         embedded += np.concatenate([self._places[: end - start] for start, end in spans])
-        with self._threads.limit(limits=1):
+        with self._threads.limit(limits=1):  # for a dozen tokens, to wake a second one takes longer than it saves
             encoded = self._encode(embedded, spans)
             vectors: Array = np.add.reduceat(encoded, starts)  # the direction of the sum is that of the mean
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -7,6 +7,7 @@ stands. The retriever knows neither files nor FAISS, and changes nothing in the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,6 +38,7 @@ class Retriever:
         self._embedder = embedder
         self._indexes = indexes
         self._sample: Sample | None = None  # the last one: of a small library, or for searches, it is always the same
+        self._aside = ThreadPoolExecutor(1, "query")  # embeds the query
         # On a few thousand short rows NumPy's threads gain nothing; on busy cores they wait for each other, for longer
         # than all the rest takes.
         self._blas = ThreadpoolController().select(user_api="blas", internal_api="openblas")
@@ -53,10 +55,7 @@ class Retriever:
             return self._search(query, spaces, count, filters)
 
     def _search(self, query: str, spaces: Sequence[str], count: int, filters: Filters) -> list[Hit]:
-        view = self._view(spaces, filters)
-        vector = self._embedder.embed([query])[0]
-        fused = self._fused(view, query, vector, max(_DEPTH, 3 * count))
-        survey = self._survey(view, vector, fused, _SURVEYED, seed=0)
+        survey, fused = self._surveyed(query, spaces, filters, depth=max(_DEPTH, 3 * count), limit=_SURVEYED)
         rows = _rows_of(survey, fused)
         worth = np.fromiter(fused.values(), np.float32, len(fused))
         # Twice as many as wanted: some may turn out to be the same text, or to have been deleted this moment.
@@ -101,10 +100,8 @@ class Retriever:
         exclude: frozenset[int],
         among: frozenset[int] | None,
     ) -> list[Hit]:
-        view = self._view(spaces, filters, among)
-        vector = self._embedder.embed([query])[0]
-        fused = self._fused(view, query, vector, max(_DEPTH, 3 * count) + len(exclude))
-        survey = self._survey(view, vector, fused, _DRAWN_FROM, seed)
+        depth = max(_DEPTH, 3 * count) + len(exclude)
+        survey, fused = self._surveyed(query, spaces, filters, among, depth=depth, limit=_DRAWN_FROM, seed=seed)
         rng = np.random.default_rng(seed)
         free = ~np.isin(survey.ids, list(exclude))
         drawings: list[list[int]] = []
@@ -121,6 +118,32 @@ class Retriever:
         drawings.append(_draw_nearby(survey, np.flatnonzero(free), count - len(taken), distance, beside=taken))
         return self._hits(query, survey, interleaved(drawings), {}, count)
 
+    def _surveyed(
+        self,
+        query: str,
+        spaces: Sequence[str],
+        filters: Filters,
+        among: frozenset[int] | None = None,
+        *,
+        depth: int,
+        limit: int,
+        seed: int = 0,
+    ) -> tuple[Survey, dict[int, float]]:
+        """What to draw from, and the ids of what ranks best there with fused scores, best first.
+
+        What needs no vector is done while the query is embedded: in a large library both take some milliseconds.
+        """
+        embedding = self._aside.submit(self._embedder.embed, [query])
+        try:
+            view = self._view(spaces, filters, among)
+            worded = self._worded(view, query, depth)
+            sample = self._sampled(view, limit, seed)
+        finally:
+            vector = embedding.result()[0]
+        fused = _fused(view.nearest(vector, depth), worded)
+        besides = np.setdiff1d(np.fromiter(fused, np.int64), sample.ids, assume_unique=True)
+        return Survey.of(vector, sample, besides, view.vectors(besides, len(vector))), fused
+
     def _view(self, spaces: Sequence[str], filters: Filters, among: frozenset[int] | None = None) -> _View:
         collections = [found for space in dict.fromkeys(spaces) for found in self._store.collections(space)]
         # What is left out is mostly little, and what is let in mostly everything: so the little is fetched.
@@ -132,23 +155,16 @@ class Retriever:
         allowed = [_allowed(index, matching, barred) for index in indexes]
         return _View(collections, filters, among, indexes, allowed)
 
-    def _fused(self, view: _View, query: str, vector: Vectors, depth: int) -> dict[int, float]:
-        """The ids of the dense and the full-text ranking, each `depth` long, with fused scores, best first."""
-        dense = view.nearest(vector, depth)
+    def _worded(self, view: _View, query: str, depth: int) -> list[int]:
+        """The ids of the full-text ranking, at most `depth`, best first."""
         found = self._store.search(view.collections, query, depth, view.filters)
-        worded = [snippet_id for snippet_id, _ in found if view.among is None or snippet_id in view.among]
-        scores: dict[int, float] = {}
-        for ranking in (dense, worded):
-            for rank, snippet_id in enumerate(ranking, start=1):
-                scores[snippet_id] = scores.get(snippet_id, 0.0) + 1 / (RRF_K + rank)
-        return dict(sorted(scores.items(), key=lambda scored: (-scored[1], scored[0])))
+        return [snippet_id for snippet_id, _ in found if view.among is None or snippet_id in view.among]
 
-    def _survey(self, view: _View, vector: Vectors, fused: Iterable[int], limit: int, seed: int) -> Survey:
+    def _sampled(self, view: _View, limit: int, seed: int) -> Sample:
         ids = view.sample(limit, seed)
         if self._sample is None or not np.array_equal(ids, self._sample.ids):
-            self._sample = Sample.of(ids, view.vectors(ids, len(vector)))
-        besides = np.setdiff1d(np.fromiter(fused, np.int64), ids, assume_unique=True)
-        return Survey.of(vector, self._sample, besides, view.vectors(besides, len(vector)))
+            self._sample = Sample.of(ids, view.vectors(ids, self._embedder.dimension))
+        return self._sample
 
     def _hits(
         self, query: str, survey: Survey, rows: Sequence[int], scores: Mapping[int, float], count: int
@@ -190,14 +206,21 @@ class _View:
         return [snippet_id for _, snippet_id in sorted(found)[:limit]]
 
     def sample(self, limit: int, seed: int) -> Ids:
-        """The ids of all snippets, or of `limit` of them picked at random."""
+        """The ids of all snippets, or of about `limit` of them at most and half as many at least, picked at random.
+
+        Whether one is picked hangs on its own id alone, by multiply-shift hashing (Dietzfelbinger et al. 1997, "A
+        reliable randomized algorithm for the closest-pair problem"): a library that grows keeps its sample for long.
+        """
         parts = [
             index.ids if allowed is None else allowed for index, allowed in zip(self.indexes, self.allowed, strict=True)
         ]
         ids = np.concatenate([np.empty(0, np.int64), *parts])
         if len(ids) <= limit:
             return ids
-        return np.sort(np.random.default_rng(seed).choice(ids, limit, replace=False, shuffle=False))
+        odd = np.random.default_rng(seed).integers(1 << 63, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+        doublings = (len(ids) - 1).bit_length()
+        hashes = (ids.astype(np.uint64) * odd) >> np.uint64(64 - doublings)
+        return np.sort(ids[hashes < limit])
 
     def vectors(self, ids: Ids, dimension: int) -> Vectors:
         """The vectors of `ids`, (n, dimension); zeros for a snippet that no index holds yet."""
@@ -216,6 +239,15 @@ def _allowed(index: Index, matching: set[int] | None, barred: Ids | None) -> Ids
         return None
     held = index.ids if matching is None else index.among(matching)
     return held if barred is None else held[~np.isin(held, barred, assume_unique=True)]
+
+
+def _fused(*rankings: Iterable[int]) -> dict[int, float]:
+    """The ids of all rankings with fused scores, best first."""
+    scores: dict[int, float] = {}
+    for ranking in rankings:
+        for rank, snippet_id in enumerate(ranking, start=1):
+            scores[snippet_id] = scores.get(snippet_id, 0.0) + 1 / (RRF_K + rank)
+    return dict(sorted(scores.items(), key=lambda scored: (-scored[1], scored[0])))
 
 
 def _rows_of(survey: Survey, ids: Iterable[int]) -> Ids:

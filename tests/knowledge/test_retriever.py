@@ -216,6 +216,21 @@ def test_a_library_larger_than_the_survey(
     assert found[0].snippet.id == best and found[0].band is Band.NEAR and len(set(ids(found))) == 10
 
 
+def test_a_large_library_may_grow_without_all_its_sparks_changing(
+    store: Store, fake: HashEmbedder, retriever: Retriever
+) -> None:
+    fill(store, fake, "terminal", many(4500))  # twice as many as sparks are drawn from
+
+    def sparks() -> list[set[int]]:
+        found = [retriever.sparks("paper harbour", ["terminal"], 8, Distance.FAR, seed=seed) for seed in range(12)]
+        return [set(ids(hits)) for hits in found]
+
+    before = sparks()
+    fill(store, fake, "terminal", [draft("moth clock ladder one more", "one more")])
+    kept = [len(one & other) / len(one) for one, other in zip(before, sparks(), strict=True)]
+    assert np.median(kept) > 0.7
+
+
 # With the real parts
 
 
