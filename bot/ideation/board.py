@@ -36,7 +36,7 @@ class Board:
 
     def welcomes(self, candidate: Candidate) -> bool:
         """Whether a candidate is good enough, and different enough, to be shown before all are written."""
-        return candidate.verdict.passes and distinct(candidate.verdict.vector, self.vectors)
+        return candidate.verdict.fresh and distinct(candidate.verdict.vector, self.vectors)
 
     async def show(self, candidate: Candidate) -> Idea:
         """Make an idea of a candidate and write it into the journal."""
@@ -74,8 +74,14 @@ class Board:
         return idea
 
     def choice(self, spare: Sequence[Candidate], count: int) -> list[Candidate]:
-        """The most valuable of those that pass every gate and differ from what is shown, `count` at the most."""
-        return self._picked([one for one in spare if one.verdict.passes], count, SAME_CLASS, ())
+        """The most valuable of those that pass every gate and differ from what is shown, `count` at the most.
+
+        Those that also differ from what the space had before come first.
+        """
+        passing = [one for one in spare if one.verdict.passes]
+        fresh = self._picked([one for one in passing if one.verdict.fresh], count, SAME_CLASS, ())
+        again = [one for one in passing if not one.verdict.fresh]
+        return fresh + self._picked(again, count - len(fresh), SAME_CLASS, fresh)
 
     def best(self, spare: Sequence[Candidate], count: int) -> list[Candidate]:
         """As `choice`, but places that stay free go to what lacks only its spark, then its aim, then some distance."""

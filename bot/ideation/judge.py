@@ -14,7 +14,7 @@ import numpy as np
 
 from bot.ideation import gates
 from bot.ideation.gates import Gate, Vector
-from bot.ideation.selection import quality
+from bot.ideation.selection import SAME_CLASS, quality
 from bot.ideation.taste import Taste
 from bot.ideation.types import Brief, Words
 from bot.ideation.worked import worked_examples
@@ -48,11 +48,15 @@ def read_background(store: Store, embedder: Embedder) -> Background:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
-    """What the gates say of one candidate, and what selection needs to know of it."""
+    """What the gates say of one candidate, and what selection needs to know of it.
+
+    `had` is its cosine to the nearest idea that the space has had.
+    """
 
     vector: Vector
     faults: dict[Gate, str]
     quality: float
+    had: float
 
     @property
     def passes(self) -> bool:
@@ -63,6 +67,11 @@ class Verdict:
     def showable(self) -> bool:
         """Whether it may be shown where nothing better is to be had: whole, readable, its own and new."""
         return FATAL.isdisjoint(self.faults)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it passes, and is of another kind than all that the space has had."""
+        return self.passes and self.had <= SAME_CLASS
 
     @property
     def grounded(self) -> bool:
@@ -102,6 +111,7 @@ class Judge:
         vector: Vector = self._embedder.embed([words.body])[0]
         to_sparks = {hit.snippet.id: float(vector @ self._spark_vector(hit)) for hit in sparks}
         to_brief = float(vector @ self._brief_vector)
+        had = float((self._journal @ vector).max()) if self._journal.size else 0.0
         nearest_spark = max(to_sparks.values(), default=0.0)
         among_snippets = self._background.snippets @ vector
         grounding = [
@@ -118,12 +128,12 @@ class Judge:
             ),
             Gate.GROUNDING: grounding[0] if grounding and all(grounding) else None,
             Gate.ORIGINALITY: gates.originality_fault(words.body, [hit.snippet.text for hit in sparks], nearest_spark),
-            Gate.NOVELTY: gates.novelty_fault(float((self._journal @ vector).max()) if self._journal.size else 0.0),
+            Gate.NOVELTY: gates.novelty_fault(had),
             Gate.BANNED: gates.banned_fault(f"{words.title}\n{words.body}\n{words.first_step}", self._banned),
         }
         faults = {gate: fault for gate, fault in found.items() if fault is not None}
         value = quality(to_brief, nearest_spark, log_likelihood)
-        return Verdict(vector, faults, self._taste.value(value, vector) if self._taste else value)
+        return Verdict(vector, faults, self._taste.value(value, vector) if self._taste else value, had)
 
     def _spark_vector(self, hit: Hit) -> Vector:
         if hit.snippet.id not in self._spark_vectors:

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import random
+import re
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -24,6 +25,7 @@ from tests.bot.fakes import told_idea
 from tests.bot.ideation.conftest import Parts
 
 BRIEF = "a poster for a night market"
+SHELF = "spoon plate cup bowl fork knife napkin tray"
 
 
 async def events_of(parts: Parts, brief: str = BRIEF, space: str = "guild:1", **options: object) -> list[Event]:
@@ -82,6 +84,24 @@ class TestBrainstorm:
                 more = await ideas_of(parts, count=3)
                 assert not {idea.body for idea in more} & {idea.body for idea in had}
                 had += more
+
+    async def test_what_differs_from_all_that_the_space_has_had_comes_first(
+        self, parts: Parts, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("bot.ideation.engine.secrets.randbelow", lambda most: 3)  # chance must not decide a test
+
+        def told(messages: Sequence[Message], seed: int) -> str:
+            return re.sub(r"(\S+craft\d+)", r"\1 and \1", told_idea(messages, seed))  # so that it uses its spark
+
+        def alike(messages: Sequence[Message], seed: int) -> str:
+            words = told(messages, seed).split("\n")[1].removesuffix(".").split()[5:10]
+            return f"Title: The same\nIdea: {' '.join(words)} {SHELF}.\nFirst step: Draw it on paper, first of all."
+
+        parts.model.script = alike
+        await ideas_of(parts, count=1)
+        parts.model.script = lambda messages, seed: (told if seed % 5 else alike)(messages, seed)
+        titles = [idea.title for idea in await ideas_of(parts, count=3)]
+        assert len(titles) == 3 and "The same" not in titles
 
     async def test_one_technique_for_all_when_asked(self, parts: Parts) -> None:
         assert {idea.technique for idea in await ideas_of(parts, technique=Technique.REVERSE)} == {Technique.REVERSE}
