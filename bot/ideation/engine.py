@@ -188,7 +188,10 @@ class Engine:
             had = library.journal.vectors(session.space, library.embedder.name)
             if replayed:
                 had = np.zeros((0, 0), dtype=np.float32)
-            return Judge(library.store, library.embedder, self._background, session.brief, had, banned, taste)
+            small = self._writer.style is not prompts.Style.TOLD
+            return Judge(
+                library.store, library.embedder, self._background, session.brief, had, banned, taste, small=small
+            )
 
         return await library.run(prepare)
 

@@ -10,17 +10,23 @@ from numpy.typing import NDArray
 SAME_CLASS = 0.55  # cosine above which two ideas count as one (the yardstick's threshold for MiniLM)
 
 
-def quality(relevance: float, grounding: float, log_likelihood: float | None) -> float:
+HUNG_ON = 0.7
+
+
+def quality(relevance: float, grounding: float, log_likelihood: float | None, hung_on: bool = False) -> float:
     """One number in [0, 1] for a candidate: the geometric mean of how it answers, uses its spark and reads.
 
     `relevance` and `grounding` are cosines to brief and spark, full marks from 0.6 on. How it reads counts twice: full
     marks from 0.8 nats a token down, half of them at 1.3. Of 160 candidates that were rated blind, of the surest
     quarter 23 % were clear, of all 13 %; text that loops is surer still, but the gates have that.
+
+    A small model's clause that is `hung_on` with "so", "until" or "because" seldom follows: of 300
+    candidates that two readers each rated blind, 10 % of those with one were clear, 26 % of the others.
     """
     parts = [min(1.0, max(0.05, cosine / 0.6)) for cosine in (relevance, grounding)]
     if log_likelihood is not None:
         parts += 2 * [min(1.0, 2.0 ** ((log_likelihood + 0.8) / 0.5))]
-    return float(np.prod(parts) ** (1 / len(parts)))
+    return float(np.prod(parts) ** (1 / len(parts))) * (HUNG_ON if hung_on else 1.0)
 
 
 def distinct(vector: NDArray[np.float32], shown: Sequence[NDArray[np.float32]], limit: float = SAME_CLASS) -> bool:

@@ -233,6 +233,7 @@ class TestSelection:
         best = quality(0.6, 0.6, -0.8)
         assert best == pytest.approx(1.0) and quality(0.3, 0.6, -0.8) < best and quality(0.6, 0.6, -1.3) < best
         assert quality(0.6, 0.6, -0.3) == best  # surer than sure counts no more
+        assert quality(0.6, 0.6, -0.8, hung_on=True) < best
         assert quality(0.6, 0.6, -1.3) < quality(0.6, 0.3, -0.8)  # half of how it reads is worse than half of a cosine
 
 
