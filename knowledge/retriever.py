@@ -142,7 +142,7 @@ class Retriever:
             vector = embedding.result()[0]
         fused = _fused(view.nearest(vector, depth), worded)
         besides = np.setdiff1d(np.fromiter(fused, np.int64), sample.ids, assume_unique=True)
-        return Survey.of(vector, sample, besides, view.vectors(besides, len(vector))), fused
+        return Survey.of(vector, sample, besides, view.vectors(besides, self._embedder.dimension)), fused
 
     def _view(self, spaces: Sequence[str], filters: Filters, among: frozenset[int] | None = None) -> _View:
         collections = [found for space in dict.fromkeys(spaces) for found in self._store.collections(space)]
@@ -209,7 +209,8 @@ class _View:
         """The ids of all snippets, or of about `limit` of them at most and half as many at least, picked at random.
 
         Whether one is picked hangs on its own id alone, by multiply-shift hashing (Dietzfelbinger et al. 1997, "A
-        reliable randomized algorithm for the closest-pair problem"): a library that grows keeps its sample for long.
+        reliable randomized algorithm for the closest-pair problem"): a library that grows keeps its sample, but for
+        some newcomers, until its size passes a power of two.
         """
         parts = [
             index.ids if allowed is None else allowed for index, allowed in zip(self.indexes, self.allowed, strict=True)

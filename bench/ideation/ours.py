@@ -113,7 +113,8 @@ async def pooled(services: Services, brief: str, seed: int, count: int, *, spark
 
     def prepare() -> Judge:
         background = read_background(library.store, library.embedder)
-        return Judge(library.store, library.embedder, background, asked, np.zeros((0, 0), np.float32))
+        had = np.zeros((0, 0), np.float32)
+        return Judge(library.store, library.embedder, background, asked, had, small=style.small)
 
     judge = await library.run(prepare)
     writer = Writer(services.model, style)

@@ -85,7 +85,8 @@ class Judge:
     """Judges the candidates of one brief.
 
     `journal` (n, d) holds the unit vectors of what the space has already had; `banned` are motifs that the channel does
-    not want to see; `taste` is what its people have been seen to like; `small` says what kind of model writes.
+    not want to see; `taste` is what its people have been seen to like; `small` says whether a
+    small model writes, whose added clauses seldom follow.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class Judge:
         banned: Sequence[str] = (),
         taste: Taste | None = None,
         *,
-        small: bool = True,
+        small: bool,
     ) -> None:
         self._taste = taste
         self._small = small
