@@ -44,9 +44,13 @@ class Limits:
     `places` answers are decoded at once; `chunk` tokens of prompts are read in a step, or twice as many in one in which
     nothing is decoded; `memory` bounds the keys and values of running answers and `prefixes` those of prompts kept for
     later, in bytes.
+
+    On a CPU, where a step takes the longer the more rows it has, the first `ahead` answers of a request run before its
+    others until one of them is whole (0: all run at once): who waits has something to read sooner, and all of it later.
     """
 
     places: int = 32
+    ahead: int = 0
     chunk: int = 120
     memory: int = 1 << 30
     prefixes: int = 1 << 28
@@ -71,6 +75,7 @@ class _Group:
     rows: list[_Row] = field(default_factory=list)
     prefix: KeyValues | None = None
     read: int = 0  # tokens of the prefix that are computed
+    ended: bool = False  # whether one of its answers is whole
 
     @property
     def ready(self) -> bool:
@@ -117,6 +122,7 @@ class Engine:
         self._decoder = decoder
         self._shape = decoder.shape
         self._limits = limits or Limits()
+        self._ahead = (self._limits.ahead if loaded.device.type == "cpu" else 0) or self._limits.places
         self._groups: list[_Group] = []
         self._prefixes = PrefixCache(self._limits.prefixes)
 
@@ -167,13 +173,13 @@ class Engine:
     # Who gets a place
 
     def _admit(self) -> None:
-        """Give free places to waiting answers: always to the request that has the fewest.
+        """Give free places to waiting answers, but for those that let others go ahead: always to the request that has
+        the fewest.
 
         An eighth of the places is kept for requests that have none yet, so that a newcomer starts at once.
         """
-        ready = [group for group in self._groups if group.ready and group.waiting]
         kept = self._limits.places // 8
-        while ready:
+        while ready := [g for g in self._groups if g.ready and g.waiting and (g.ended or len(g.rows) < self._ahead)]:
             taken = sum(len(group.rows) for group in self._groups)
             group = min(ready, key=lambda g: len(g.rows))
             free = self._limits.places - taken - (kept if group.rows else 0)
@@ -184,8 +190,6 @@ class Engine:
             if len(group.rows) > group.own.rows:
                 rows = min(max(8, 2 * group.own.rows), len(group.rows) + len(group.waiting))
                 group.own.fit(rows, max(group.own.capacity, len(answer.prompt) - group.request.shared + 32))
-            if not group.waiting:
-                ready.remove(group)
 
     def _fits(self, group: _Group, *, alone: bool) -> bool:
         """Whether the group's next answer, at its longest, fits into memory beside the others. One alone always may."""
@@ -294,6 +298,7 @@ class Engine:
         for group, pieces in told.values():
             for i in reversed(range(len(group.rows))):
                 if group.rows[i].answer.ending is not None:
+                    group.ended = True
                     group.free(i)
             group.request.deliver(pieces)
         self._groups = [group for group in self._groups if group.rows or group.waiting or not group.ready]

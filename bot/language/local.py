@@ -19,6 +19,9 @@ from bot.language.requests import Deliver, make_request
 from bot.uncollected import UNCOLLECTED
 from bot.worker import Worker
 
+AHEAD = 3
+"""Answers that go ahead of their request's others: fewer might all be refused by whoever reads them."""
+
 FindFolder = Callable[[Progress], Path]
 """Returns the folder to load, having fetched or converted what is needed. Called on the engine's thread."""
 
@@ -40,12 +43,15 @@ class LocalModel:
         limits: Limits | None = None,
         progress: Progress = silent,
     ) -> None:
-        """`timeout` is how many seconds a request may take, once the model is loaded (None: any)."""
+        """`timeout` is how many seconds a request may take, once the model is loaded (None: any).
+
+        By default a few answers of each request go ahead of the others: what people wait for is the first.
+        """
         self.name = name
         self._folder = folder
         self._device = device
         self._timeout = timeout
-        self._limits = limits
+        self._limits = limits or Limits(ahead=AHEAD)
         self._progress = progress
         self._worker = Worker("language")
         self._closing = threading.Event()

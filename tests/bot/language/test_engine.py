@@ -194,6 +194,19 @@ def test_a_small_request_does_not_wait_for_a_big_one(llama):
     assert engine.busy
 
 
+def test_the_first_answers_run_ahead_of_the_others_and_are_the_same(llama, solo):
+    continuations = [continuation(seed, max_tokens=10) for seed in range(6)]
+    engine = make_engine(llama, Limits(chunk=4096, ahead=2))
+    request, told = tiny.request(llama, SHARED, continuations)
+    engine.add(request)
+    while not told.last:
+        engine.step()
+        assert told.texts.keys() <= {0, 1}
+    while engine.busy:
+        engine.step()
+    assert told.texts == solo(SHARED, continuations).texts
+
+
 def test_two_big_requests_share_the_places_evenly(llama):
     engine = make_engine(llama, Limits(places=8, chunk=4096))
     one, told_one = tiny.request(llama, SHARED, [continuation(seed, max_tokens=10) for seed in range(24)])
