@@ -85,8 +85,8 @@ class Judge:
     """Judges the candidates of one brief.
 
     `journal` (n, d) holds the unit vectors of what the space has already had; `banned` are motifs that the channel does
-    not want to see; `taste` is what its people have been seen to like; `small` says whether a
-    small model writes, whose added clauses seldom follow.
+    not want to see; `taste` is what its people have been seen to like; `small` says whether a small model writes, whose
+    added clauses seldom follow.
     """
 
     def __init__(

@@ -173,10 +173,10 @@ class Engine:
     # Who gets a place
 
     def _admit(self) -> None:
-        """Give free places to waiting answers, but for those that let others go ahead: always to the request that has
-        the fewest.
+        """Give free places to waiting answers: always to the request that has the fewest.
 
-        An eighth of the places is kept for requests that have none yet, so that a newcomer starts at once.
+        Answers that others go ahead of wait on. An eighth of the places is kept for requests that have none yet, so
+        that a newcomer starts at once.
         """
         kept = self._limits.places // 8
         while ready := [g for g in self._groups if g.ready and g.waiting and (g.ended or len(g.rows) < self._ahead)]:

@@ -15,7 +15,7 @@ from bot.language.decoder import Decoder
 from bot.language.embedded import MODEL, embedded_model, find_gguf
 from bot.language.errors import LanguageError, ModelNotFound, ModelTimeout, ModelTooLarge, PromptTooLong
 from bot.language.keyvalues import KeyValues
-from bot.language.local import local_model
+from bot.language.local import AHEAD, local_model
 from bot.language.requests import Request
 
 from . import tiny
@@ -88,6 +88,16 @@ async def test_stop_strings_end_an_answer(embedded_model):
 
 
 # Any local model
+
+
+async def test_a_few_answers_are_begun_before_the_others(model):
+    begun = set()
+    async with aclosing(model.stream(BRIEF, continuations(6))) as pieces:
+        async for piece in pieces:
+            begun.add(piece.index)
+            if piece.ending:
+                break
+    assert begun <= set(range(AHEAD)) and len(begun) > 1
 
 
 async def test_two_loops_one_model(tiny_folder, tmp_path):
