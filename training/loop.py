@@ -82,8 +82,10 @@ def answer_loss(model: Any, batch: Batch) -> Any:
 
     device = next(model.parameters()).device
     causal = model.get_base_model()
-    hidden = causal.model(input_ids=batch.ids.to(device), use_cache=False).last_hidden_state
-    logits = causal.lm_head(hidden[batch.rows.to(device), batch.columns.to(device)])
+    # a GPU multiplies bf16 an order of magnitude faster; the weights that are trained stay float32
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        hidden = causal.model(input_ids=batch.ids.to(device), use_cache=False).last_hidden_state
+        logits = causal.lm_head(hidden[batch.rows.to(device), batch.columns.to(device)])
     return torch.nn.functional.cross_entropy(logits.float(), batch.targets.to(device), reduction="sum")
 
 

@@ -61,7 +61,7 @@ def read(decoder, shared, owns):
 def kernels(request, monkeypatch):
     """The kernels that there are, and what is used where there are none."""
     if request.param == "plain":
-        monkeypatch.setattr(attention, "_has_fused", lambda: False)
+        monkeypatch.setattr(attention, "_has_fused", lambda _: False)
         monkeypatch.setattr(packed, "_packings", lambda *_: [])
 
 

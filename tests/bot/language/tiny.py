@@ -73,16 +73,16 @@ def model(family: str, **changes: Any) -> Any:
     return made
 
 
-def loaded(family: str, dtype: Any = None, **changes: Any) -> Loaded:
+def loaded(family: str, dtype: Any = None, device: str = "cpu", **changes: Any) -> Loaded:
     """The model on a decoder, as loading.load would return it for a family that is known. In float32 by default."""
     import torch
 
     from bot.language.architecture import describe
     from bot.language.decoder import Decoder
 
-    made, cpu = model(family, **changes), torch.device("cpu")
-    decoder = Decoder(describe(made.config.to_dict()), made.state_dict(), cpu, dtype or torch.float32)
-    return Loaded(decoder, ChatTemplate(tokenizer()), cpu, 1024, frozenset({END}))
+    made, where = model(family, **changes), torch.device(device)
+    decoder = Decoder(describe(made.config.to_dict()), made.state_dict(), where, dtype or torch.float32)
+    return Loaded(decoder, ChatTemplate(tokenizer()), where, 1024, frozenset({END}))
 
 
 def plain(family: str, **changes: Any) -> Loaded:
