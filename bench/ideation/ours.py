@@ -114,7 +114,7 @@ async def pooled(services: Services, brief: str, seed: int, count: int, *, spark
     def prepare() -> Judge:
         background = read_background(library.store, library.embedder)
         had = np.zeros((0, 0), np.float32)
-        return Judge(library.store, library.embedder, background, asked, had, small=style.small)
+        return Judge(library.store, library.embedder, background, asked, had)
 
     judge = await library.run(prepare)
     writer = Writer(services.model, style)

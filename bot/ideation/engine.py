@@ -188,10 +188,7 @@ class Engine:
             had = library.journal.vectors(session.space, library.embedder.name)
             if replayed:
                 had = np.zeros((0, 0), dtype=np.float32)
-            small = self._writer.style.small
-            return Judge(
-                library.store, library.embedder, self._background, session.brief, had, banned, taste, small=small
-            )
+            return Judge(library.store, library.embedder, self._background, session.brief, had, banned, taste)
 
         return await library.run(prepare)
 

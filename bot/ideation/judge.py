@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bot.ideation import gates, lexical
+from bot.ideation import gates
 from bot.ideation.gates import Gate, Vector
 from bot.ideation.selection import SAME_CLASS, quality
 from bot.ideation.taste import Taste
@@ -26,8 +26,6 @@ from knowledge.types import Hit
 
 BACKGROUND_SNIPPETS = 50
 BACKGROUND_BRIEFS = 27  # with the brief itself 28, as many as the yardstick ranks among
-
-_HANGING = frozenset({"so", "until", "because"})
 
 FATAL = frozenset({Gate.FORMAT, Gate.FLUENCY, Gate.ORIGINALITY, Gate.NOVELTY, Gate.BANNED})
 
@@ -85,8 +83,7 @@ class Judge:
     """Judges the candidates of one brief.
 
     `journal` (n, d) holds the unit vectors of what the space has already had; `banned` are motifs that the channel does
-    not want to see; `taste` is what its people have been seen to like; `small` says whether a small model writes, whose
-    added clauses seldom follow.
+    not want to see; `taste` is what its people have been seen to like.
     """
 
     def __init__(
@@ -98,11 +95,8 @@ class Judge:
         journal: Vector,
         banned: Sequence[str] = (),
         taste: Taste | None = None,
-        *,
-        small: bool,
     ) -> None:
         self._taste = taste
-        self._small = small
         self._store = store
         self._embedder = embedder
         self._background = background
@@ -138,8 +132,7 @@ class Judge:
             Gate.BANNED: gates.banned_fault(f"{words.title}\n{words.body}\n{words.first_step}", self._banned),
         }
         faults = {gate: fault for gate, fault in found.items() if fault is not None}
-        hung_on = self._small and not _HANGING.isdisjoint(lexical.words(words.body))
-        value = quality(to_brief, nearest_spark, log_likelihood, hung_on)
+        value = quality(to_brief, nearest_spark, log_likelihood)
         return Verdict(vector, faults, self._taste.value(value, vector) if self._taste else value, had)
 
     def _spark_vector(self, hit: Hit) -> Vector:

@@ -38,11 +38,6 @@ class Style(StrEnum):
     SHOWN = "shown"
     TOLD = "told"
 
-    @property
-    def small(self) -> bool:
-        """Whether it suits small models."""
-        return self is not Style.TOLD
-
 
 IDEA_FORM = "Answer in three lines: 'Title:' 2 to 6 words; 'Idea:' 25 to 50 words; 'First step:' 8 to 20 words."
 CRITIQUE_FORM = "Answer in three lines: 'Strength:', 'Risk:' and 'Question:', each one sentence about this very idea."

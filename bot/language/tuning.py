@@ -32,8 +32,8 @@ PATIENCE = 10  # seconds that a process has to end before it is killed
 _STEP = re.compile(r"step (\d+)/(\d+) .*?(\d+) min left")
 _PERCENT = re.compile(r"(.+) \d+%")
 
-# For the estimate. Characters of JSON a token: 2,634 shipped examples have 1.7 million and 500,000.
-CHARACTERS_A_TOKEN = 3.4
+# For the estimate. Characters of JSON a token: 10,386 shipped examples have 5.8 million and 1.5 million.
+CHARACTERS_A_TOKEN = 3.8
 TOKENS_A_SECOND = 85.0  # half of what two processes do on two quiet cores with AVX2 (training/README.md)
 MEASURING = 1.3  # what measuring adds to learning
 PREPARING = 1.0  # minutes for converting the model as it came

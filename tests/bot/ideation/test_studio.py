@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-import itertools
 import json
 import random
 import re
@@ -191,19 +190,6 @@ class TestWorkingOn:
         assert (twisted.move, twisted.parents, twisted.how) == (Move.TWIST, (idea.id,), "wilder")
         assert twisted.sparks == idea.sparks and twisted.place == 2
         assert "Twist: make it wilder." in parts.model.asked[-1][-1].text
-
-    async def test_what_needs_no_so_is_shown_rather_than_the_same_with_one(self, parts: Parts) -> None:
-        idea = (await ideas_of(parts, count=1))[0]
-        turns = itertools.count()
-
-        def script(messages: Sequence[Message], seed: int) -> str:
-            said = f"Idea: {' '.join(idea.body.split()[4:9])} {SHELF}"
-            hung_on = ", so poster violin" if next(turns) % 2 == 0 else " violin"
-            return f"Title: Another\n{said}{hung_on}.\nFirst step: Draw it on paper, first of all."
-
-        parts.model.script = script
-        twisted = await parts.studio.twist("guild:1", idea.id, "wilder")
-        assert next(turns) > 2 and twisted.body.endswith("tray violin.")
 
     async def test_a_remix_has_the_sparks_of_both(self, parts: Parts) -> None:
         first, second = await ideas_of(parts, count=2)

@@ -230,11 +230,10 @@ class TestSelection:
         assert not distinct(one, [other]) and distinct(one, [other - 0.02]) and distinct(one, [])
 
     def test_quality_falls_with_each_part(self) -> None:
-        best = quality(0.6, 0.6, -0.8)
-        assert best == pytest.approx(1.0) and quality(0.3, 0.6, -0.8) < best and quality(0.6, 0.6, -1.3) < best
+        best = quality(0.6, 0.6, -0.5)
+        assert best == pytest.approx(1.0) and quality(0.3, 0.6, -0.5) < best and quality(0.6, 0.6, -0.75) < best
         assert quality(0.6, 0.6, -0.3) == best  # surer than sure counts no more
-        assert quality(0.6, 0.6, -0.8, hung_on=True) < best
-        assert quality(0.6, 0.6, -1.3) < quality(0.6, 0.3, -0.8)  # half of how it reads is worse than half of a cosine
+        assert quality(0.6, 0.6, -0.75) < quality(0.6, 0.3, -0.5)  # half of how it reads is worse than half of a cosine
 
 
 class TestTechniques:

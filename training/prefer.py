@@ -1,0 +1,216 @@
+"""Direct preference optimization: teach the tuned model to prefer those of its own ideas that make sense.
+
+    python -m training.prefer
+
+The pairs are the model's own answers to training questions, which readers rated (rated/): of one question, the clearer
+one is the better answer and the more muddled one the worse (Rafailov et al. 2023, arXiv 2305.18290). As both are its
+own, what tells them apart is what readers saw, and not that somebody else writes otherwise. The loss of the better
+answer is mixed in, so that it does not become rarer in itself (Pang et al. 2024, arXiv 2404.19733).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bot.language.conversion import Recipe as Conversion
+from bot.language.conversion import converted
+from bot.language.embedded import ADAPTER, GGUF_SHA256, find_gguf
+from bot.settings import read_settings
+from knowledge.errors import KindlingError
+from training import adapter, parallel
+from training.batches import plan
+from training.examples import fraction
+from training.leakage import dev_briefs, without_leaks
+from training.loop import PAD, Recipe, rate_at
+from training.pairs import Pair, PairBatch, collate_pairs, pair
+from training.rated import Pairs, read_rated, told_apart
+from training.tune import DEV_BRIEFS, HELD_OUT, base
+
+RATED = Path(__file__).parent / "rated"
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """How to prefer. `beta` is how dearly a step away from the model at the start is paid, `anchor` the weight of the
+    better answer's own loss; `recipe` is the rest."""
+
+    recipe: Recipe
+    beta: float
+    anchor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Over held-out pairs: the mean loss, the share of pairs in the right order against the model at the start, and the
+    better answers' nats a token."""
+
+    step: int
+    loss: float
+    ordered: float
+    nats: float
+
+
+def main(
+    rated: Annotated[list[Path] | None, typer.Option(help="JSON Lines files of rated candidates.")] = None,
+    go_on_from: Annotated[Path, typer.Option(help="The adapter that wrote them.")] = ADAPTER,
+    out: Annotated[Path, typer.Option(help="Folder for the adapter.")] = ADAPTER,
+    rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 2e-4,
+    beta: Annotated[float, typer.Option(min=0.001)] = 0.1,
+    anchor: Annotated[float, typer.Option(min=0)] = 0.2,
+    tokens: Annotated[int, typer.Option(min=64, help="Tokens in a batch.")] = 1200,
+    checks: Annotated[int, typer.Option(min=1, help="How often to measure on held-out pairs.")] = 3,
+    seed: int = 0,
+    device: str = "auto",
+) -> None:
+    """Train the adapter on one pass over the pairs and save the one with the lowest held-out loss."""
+    try:
+        parallel.start()
+        given = json.loads((go_on_from / "adapter_config.json").read_text(encoding="utf-8"))
+        recipe = Recipe(rank=given["r"], alpha=given["lora_alpha"], rate=rate, budget=tokens, checks=checks, seed=seed)
+        folder = converted(Conversion(find_gguf(), GGUF_SHA256, GGUF_SHA256), read_settings().data_dir / "models")
+        model, tokenizer = base(folder, device)
+        model = adapter.attach(model, recipe.rank, recipe.alpha, seed)
+        adapter.load(model, go_on_from)
+        pairs = _unleaked(told_apart(read_rated(rated or sorted(RATED.glob("*.jsonl")))))
+        learned, checked = ([pair(*one, tokenizer) for one in part] for part in _split(pairs))
+        _say(f"{len(learned)} pairs to learn from, {len(checked)} held out")
+        how = Preference(recipe, beta, anchor)
+        best, found = prefer(model, learned, checked, how)
+    except KindlingError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    finally:
+        parallel.stop()
+    if parallel.rank() == 0:
+        adapter.save(model, best, out)
+        told = {"pairs": len(learned), "held_out": len(checked), "measured": [asdict(one) for one in found]}
+        (out / "preferred.json").write_text(json.dumps({**asdict(how), **told}, indent=2) + "\n", encoding="utf-8")
+        _say(f"Kept step {min(found, key=lambda one: one.loss).step}. The adapter is in {out}.")
+
+
+def _unleaked(pairs: Pairs) -> Pairs:
+    """The pairs but for those whose brief is near a dev brief."""
+    from knowledge.embedded import open_embedder
+
+    kept, _ = without_leaks([better for better, _ in pairs], dev_briefs(DEV_BRIEFS), open_embedder().embed)
+    briefs = {example.brief for example in kept}
+    return [pair for pair in pairs if pair[0].brief in briefs]
+
+
+def _split(pairs: Pairs) -> tuple[Pairs, ...]:
+    """(to learn from, held out): the briefs that training.tune holds out are held out here."""
+    held = [fraction(better.brief, 0) < HELD_OUT for better, _ in pairs]
+    return tuple([one for one, out in zip(pairs, held, strict=True) if out is side] for side in (False, True))
+
+
+def prefer(
+    model: Any, training: Sequence[Pair], held_out: Sequence[Pair], how: Preference
+) -> tuple[dict[str, Any], list[Measured]]:
+    """One pass over the pairs. Returns the weights with the lowest held-out loss, and what was measured."""
+    import torch
+
+    recipe = how.recipe
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trainable, lr=recipe.rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.98))
+    batches = _batches(training, recipe.budget, recipe.seed)
+    steps = len(batches) // parallel.size()
+    mine = batches[parallel.rank() :: parallel.size()][:steps]
+    check = _batches(held_out, recipe.budget, 0)[parallel.rank() :: parallel.size()]
+    model.eval()  # an adapter without dropout: the same as in training
+    with torch.no_grad():
+        at_start = [log_likelihoods(model, batch) for batch in mine]
+        check_at_start = [log_likelihoods(model, batch) for batch in check]
+    found = [_measured(model, check, check_at_start, how, 0)]
+    best = adapter.weights(model)
+    _say(_told(found[0]))
+    clock = time.monotonic()
+    for step, (batch, before) in enumerate(zip(mine, at_start, strict=True), start=1):
+        loss, ordered = preference_loss(log_likelihoods(model, batch), before, batch, how)
+        loss.backward()
+        parallel.average_gradients(trainable)
+        for group in optimizer.param_groups:
+            group["lr"] = rate_at(step / steps, recipe)
+        torch.nn.utils.clip_grad_norm_(trainable, recipe.clip)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        left = (time.monotonic() - clock) / step * (steps - step) / 60
+        _say(f"step {step}/{steps}  loss {float(loss):.3f}  in order {float(ordered):.2f}  {left:.0f} min left")
+        if step % max(1, steps // recipe.checks) == 0 or step == steps:
+            found.append(_measured(model, check, check_at_start, how, step))
+            _say(_told(found[-1]))
+            if found[-1].loss <= min(one.loss for one in found):
+                best = adapter.weights(model)
+    return best, found
+
+
+def log_likelihoods(model: Any, batch: PairBatch) -> Any:
+    """Of each answer, the sum over its tokens, in nats: (2 x pairs,), better and worse in turn."""
+    import torch
+
+    device = next(model.parameters()).device
+    causal = model.get_base_model()
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        hidden = causal.model(
+            input_ids=batch.ids.to(device),
+            position_ids=batch.positions.to(device),
+            attention_mask=batch.mask.to(device),
+            use_cache=False,
+        ).last_hidden_state
+        logits = causal.lm_head(hidden[batch.rows.to(device), batch.columns.to(device)]).float()
+    nats = -torch.nn.functional.cross_entropy(logits, batch.targets.to(device), reduction="none")
+    return torch.zeros(2 * len(batch.ids), device=device).index_add(0, batch.answers.to(device), nats)
+
+
+def preference_loss(now: Any, before: Any, batch: PairBatch, how: Preference) -> tuple[Any, Any]:
+    """The mean loss of a batch, and the share of pairs in which the better answer gained on the worse."""
+    import torch
+
+    gained = (now - before).view(-1, 2)
+    margin = gained[:, 0] - gained[:, 1]
+    better = (batch.answers % 2 == 0).sum()
+    own = -now.view(-1, 2)[:, 0].sum() / better
+    loss = -torch.nn.functional.logsigmoid(how.beta * margin).mean() + how.anchor * own
+    return loss, (margin > 0).float().mean()
+
+
+def _measured(model: Any, check: Sequence[PairBatch], before: Sequence[Any], how: Preference, step: int) -> Measured:
+    import torch
+
+    sums = [0.0] * 5
+    with torch.no_grad():
+        for batch, start in zip(check, before, strict=True):
+            now = log_likelihoods(model, batch)
+            loss, ordered = preference_loss(now, start, batch, how)
+            pairs = len(batch.ids)
+            nats, tokens = -float(now.view(-1, 2)[:, 0].sum()), int((batch.answers % 2 == 0).sum())
+            values = (float(loss) * pairs, float(ordered) * pairs, pairs, nats, tokens)
+            sums = [old + new for old, new in zip(sums, values, strict=True)]
+    loss_sum, ordered_sum, pairs_all, nats_sum, tokens_all = parallel.total(*sums)
+    return Measured(step, loss_sum / pairs_all, ordered_sum / pairs_all, nats_sum / tokens_all)
+
+
+def _batches(pairs: Sequence[Pair], budget: int, seed: int) -> list[PairBatch]:
+    planned = plan([len(one) for one in pairs], budget, seed)
+    return [collate_pairs([pairs[index] for index in indices], PAD) for indices in planned]
+
+
+def _told(one: Measured) -> str:
+    return f"held out, step {one.step}: loss {one.loss:.4f}, in order {one.ordered:.2f}, {one.nats:.4f} nats a token"
+
+
+def _say(text: str) -> None:
+    if parallel.rank() == 0:
+        print(text, flush=True)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    typer.run(main)
