@@ -82,12 +82,20 @@ def learn(
     ours, ours_held = hold_out(own, OWN_HELD_OUT, recipe.seed)
     theirs, theirs_held = split(shipped, HELD_OUT, seed=0)  # as the shipped adapter was trained: it knows none of them
     ours_held = draw.sample(ours_held, min(MOST_CHECKED, len(ours_held)))
-    learned = [*ours, *draw.sample(theirs, min(len(ours), len(theirs)))]
+    learned = [*ours, *_of_all_tasks(theirs, min(len(ours), len(theirs)), draw)]
     held = [*ours_held, *draw.sample(theirs_held, min(len(ours_held), len(theirs_held)))]
     report(f"{len(learned)} examples to learn from, {len(ours)} of them own; {len(held)} held out")
     encoded, checked = ([encode(example, tokenizer) for example in part] for part in (learned, held))
     outcome: Outcome = train(model, encoded, checked, recipe, checkpoints, report)
     return card.Facts(recipe, outcome, len(learned), len(held), ["own ideas", "shipped examples"])
+
+
+def _of_all_tasks(examples: Sequence[Example], count: int, draw: random.Random) -> list[Example]:
+    """`count` of the examples, a third of them no brainstorms, which else would be nearly all."""
+    brainstorms = [example for example in examples if example.task == "brainstorm"]
+    others = [example for example in examples if example.task != "brainstorm"]
+    rest = min(len(others), max(count // 3, count - len(brainstorms)))
+    return [*draw.sample(brainstorms, count - rest), *draw.sample(others, rest)]
 
 
 def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
