@@ -30,6 +30,12 @@ def stop() -> None:
         torch.distributed.destroy_process_group()
 
 
+def say(text: str) -> None:
+    """Print a line, once for all processes."""
+    if rank() == 0:
+        print(text, flush=True)
+
+
 def size() -> int:
     """How many processes train together."""
     return int(os.environ.get("WORLD_SIZE", "1"))

@@ -81,7 +81,7 @@ def main(
         adapter.load(model, go_on_from)
         pairs = _unleaked(told_apart(read_rated(rated or sorted(RATED.glob("*.jsonl")))))
         learned, checked = ([pair(*one, tokenizer) for one in part] for part in _split(pairs))
-        _say(f"{len(learned)} pairs to learn from, {len(checked)} held out")
+        parallel.say(f"{len(learned)} pairs to learn from, {len(checked)} held out")
         how = Preference(recipe, beta, anchor)
         best, found = prefer(model, learned, checked, how)
     except KindlingError as error:
@@ -93,7 +93,7 @@ def main(
         adapter.save(model, best, out)
         told = {"pairs": len(learned), "held_out": len(checked), "measured": [asdict(one) for one in found]}
         (out / "preferred.json").write_text(json.dumps({**asdict(how), **told}, indent=2) + "\n", encoding="utf-8")
-        _say(f"Kept step {min(found, key=lambda one: one.loss).step}. The adapter is in {out}.")
+        parallel.say(f"Kept step {min(found, key=lambda one: one.loss).step}. The adapter is in {out}.")
 
 
 def _unleaked(pairs: Pairs) -> Pairs:
@@ -130,7 +130,7 @@ def prefer(
         check_at_start = [log_likelihoods(model, batch) for batch in check]
     found = [_measured(model, check, check_at_start, how, 0)]
     best = adapter.weights(model)
-    _say(_told(found[0]))
+    parallel.say(_told(found[0]))
     clock = time.monotonic()
     for step, (batch, before) in enumerate(zip(mine, at_start, strict=True), start=1):
         loss, ordered = preference_loss(log_likelihoods(model, batch), before, batch, how)
@@ -142,10 +142,10 @@ def prefer(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         left = (time.monotonic() - clock) / step * (steps - step) / 60
-        _say(f"step {step}/{steps}  loss {float(loss):.3f}  in order {float(ordered):.2f}  {left:.0f} min left")
+        parallel.say(f"step {step}/{steps}  loss {float(loss):.3f}  in order {float(ordered):.2f}  {left:.0f} min left")
         if step % max(1, steps // recipe.checks) == 0 or step == steps:
             found.append(_measured(model, check, check_at_start, how, step))
-            _say(_told(found[-1]))
+            parallel.say(_told(found[-1]))
             if found[-1].loss <= min(one.loss for one in found):
                 best = adapter.weights(model)
     return best, found
@@ -204,11 +204,6 @@ def _batches(pairs: Sequence[Pair], budget: int, seed: int) -> list[PairBatch]:
 
 def _told(one: Measured) -> str:
     return f"held out, step {one.step}: loss {one.loss:.4f}, in order {one.ordered:.2f}, {one.nats:.4f} nats a token"
-
-
-def _say(text: str) -> None:
-    if parallel.rank() == 0:
-        print(text, flush=True)
 
 
 if __name__ == "__main__":

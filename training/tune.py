@@ -76,7 +76,7 @@ def main(
         learn = _thinned(learn, other_tasks, draw) + draw.sample(again, round(len(again) * replay_share))
         check = _thinned([*check, *old_check], other_tasks, draw)
         check = draw.sample(check, min(checked, len(check)))
-        _say(
+        parallel.say(
             f"{len(learn)} examples to learn from, {len(check)} held out, "
             f"{len(leaked) + len(old_leaked)} dropped as near a dev brief"
         )
@@ -85,7 +85,9 @@ def main(
         model = adapter.attach(model, recipe.rank, recipe.alpha, seed)
         if go_on_from:
             adapter.load(model, go_on_from)
-        outcome = train(model, _encoded(learn, tokenizer), _encoded(check, tokenizer), recipe, checkpoints, _say)
+        outcome = train(
+            model, _encoded(learn, tokenizer), _encoded(check, tokenizer), recipe, checkpoints, parallel.say
+        )
     except KindlingError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
@@ -95,7 +97,7 @@ def main(
         adapter.save(model, outcome.best, out)
         facts = card.Facts(recipe, outcome, len(learn), len(check), [path.name for path in [*sources, *(replay or [])]])
         (out / "training.json").write_text(card.as_json(facts), encoding="utf-8")
-        _say(card.summary(facts) + f" The adapter is in {out}.")
+        parallel.say(card.summary(facts) + f" The adapter is in {out}.")
 
 
 def _unleaked(examples: Sequence[Example], dev: Path) -> tuple[list[Example], list[Example]]:
@@ -120,11 +122,6 @@ def base(folder: Path, device: str) -> tuple[Any, Any]:
 
 def _encoded(examples: Sequence[Example], tokenizer: Any) -> list[Encoded]:
     return [encode(example, tokenizer) for example in examples]
-
-
-def _say(text: str) -> None:
-    if parallel.rank() == 0:
-        print(text, flush=True)
 
 
 if __name__ == "__main__":
