@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge.errors import EmbedderError
+from knowledge.imports import TURN
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -158,9 +159,9 @@ def _ask_hub_for(name: str) -> None:
 
 
 def _load(model: str, device: str | None, local: bool) -> SentenceTransformer:
-    with _sklearn_later():
+    with TURN, _sklearn_later():
         from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
+        from transformers.utils import logging
 
     # What they warn of on the way is either of no consequence or in the error that follows.
     logging.set_verbosity_error()

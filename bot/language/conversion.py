@@ -25,6 +25,7 @@ from typing import Any
 
 from bot.language.errors import LanguageError, ModelNotFound, ModelTooLarge
 from bot.language.surroundings import offline, quiet
+from knowledge.imports import TURN
 
 Progress = Callable[[str, float], None]
 """Hears what is being done, in a few words for people, and how far it is in [0, 1]."""
@@ -167,8 +168,9 @@ def _check(recipe: Recipe) -> None:
 
 def _read(recipe: Recipe, progress: Progress) -> tuple[Any, Any]:
     """The model with plain bf16 weights (on the CPU) and its tokenizer."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    with TURN:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     where = {"pretrained_model_name_or_path": str(recipe.gguf.parent), "local_files_only": True}
     # Merging rounds: in float32 it happens once, in bf16 it would happen before and after

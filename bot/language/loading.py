@@ -23,6 +23,7 @@ from bot.language.packed import has_fast_bf16
 from bot.language.surroundings import offline, quiet
 from bot.language.tokenizer import read_tokenizer
 from bot.language.weights import stored_weights
+from knowledge.imports import TURN
 
 if TYPE_CHECKING:
     import torch
@@ -155,7 +156,8 @@ def _unreadable(folder: Path, error: Exception) -> ModelNotFound:
 
 def _any_model(folder: Path, device: torch.device) -> Any:
     """Any causal language model that transformers knows."""
-    from transformers import AutoModelForCausalLM
+    with TURN:
+        from transformers import AutoModelForCausalLM
 
     with offline(), quiet():
         model = AutoModelForCausalLM.from_pretrained(

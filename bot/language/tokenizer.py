@@ -14,6 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
+from knowledge.imports import TURN
+
 _GENERAL = "TokenizersBackend"
 _TAG = "CONTINUE_FINAL_MESSAGE_TAG "
 
@@ -24,7 +26,8 @@ def read_tokenizer(folder: Path) -> Any:
     settings = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     if settings.get("tokenizer_class") == _GENERAL and (folder / "tokenizer.json").is_file():
         return FileTokenizer(folder, settings)
-    from transformers import AutoTokenizer
+    with TURN:
+        from transformers import AutoTokenizer
 
     from bot.language.surroundings import offline, quiet
 
