@@ -15,7 +15,7 @@ from bot.language.errors import LanguageError
 from bot.language.local import make_engine
 
 from . import tiny
-from .test_decoder import VARIETIES, read
+from .test_decoder import VARIETIES, compare_with_transformers, read
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 
@@ -38,18 +38,9 @@ def test_attention_is_fused():
     assert attention._has_fused("cuda")
 
 
-@torch.inference_mode()
 @pytest.mark.parametrize("variety", VARIETIES)
 def test_logits_are_those_of_transformers(variety, kernels):
-    family, changes = VARIETIES[variety]
-    draw = torch.Generator().manual_seed(3)
-    shared = torch.randint(0, 256, (50,), generator=draw).tolist()
-    owns = [torch.randint(0, 256, (count,), generator=draw).tolist() for count in (9, 2, 17)]
-    ours = read(tiny.loaded(family, device="cuda", **changes).model, shared, owns)
-    reference = tiny.plain(family, **changes).model
-    for own, found in zip(owns, ours, strict=True):
-        expected = reference(torch.tensor([[*shared, *own]])).logits[0]
-        torch.testing.assert_close(found.cpu(), expected, rtol=5e-3, atol=5e-3 * float(expected.abs().max()))
+    compare_with_transformers(variety, "cuda", 5e-3, 5e-3)
 
 
 @torch.inference_mode()
