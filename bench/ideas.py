@@ -199,7 +199,8 @@ def library_texts() -> list[str]:
 
 
 def training_bodies() -> list[str]:
-    """The bodies of all ideas in the training examples, those that a twist or a remix begins with included."""
+    """The bodies of all ideas that people or other models wrote for the training, those that a twist or a remix begins
+    with and those that were mended included."""
 
     def bodies(record: dict[str, Any]) -> list[str]:
         given = record["input"]
@@ -210,7 +211,12 @@ def training_bodies() -> list[str]:
     files = [
         path for folder in ("examples", "earlier") for path in sorted((ROOT / "training" / folder).glob("*.jsonl"))
     ]
-    return list(dict.fromkeys(text for path in files for text in _field(path, bodies)))
+    mended = [
+        text
+        for path in sorted((ROOT / "training/rated").glob("*.jsonl"))
+        for text in _field(path, lambda line: [one["mended"] for one in line["answers"] if "mended" in one])
+    ]
+    return list(dict.fromkeys([*(text for path in files for text in _field(path, bodies)), *mended]))
 
 
 def _field(path: Path, found: Callable[[dict[str, Any]], list[T]]) -> list[T]:

@@ -9,6 +9,7 @@ from typing import Any
 from bot.language.embedded import MODEL
 
 WEIGHTS = "adapter_model.safetensors"
+CONFIG = "adapter_config.json"
 
 
 def attach(base: Any, rank: int, alpha: int, seed: int) -> Any:
@@ -53,7 +54,7 @@ def save(model: Any, state: dict[str, Any], folder: Path) -> None:
     config.inference_mode = True
     config.base_model_name_or_path = MODEL  # not the folder of whoever trained it
     config.save_pretrained(folder)
-    path = folder / "adapter_config.json"
+    path = folder / CONFIG
     told = json.loads(path.read_text(encoding="utf-8"))
     told["target_modules"] = sorted(told["target_modules"])  # a set, in whose order the file would differ every time
     path.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -11,10 +11,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from bot.language.loading import compute_dtype
 from training import adapter, parallel
 from training.batches import Batch, Encoded, collate, plan
+
+if TYPE_CHECKING:
+    import torch
 
 PAD = 0
 """Any token will do: nothing looks at padding."""
@@ -75,6 +79,14 @@ def schedule(items: Sequence[Encoded], recipe: Recipe, workers: int = 1) -> list
     return [batches[first : first + workers] for first in range(0, len(batches) - workers + 1, workers)]
 
 
+def products(device: torch.device) -> torch.autocast:
+    """Multiply in bf16 where the hardware does: a GPU an order of magnitude faster, a CPU twice as fast. The weights
+    that are trained stay float32."""
+    import torch
+
+    return torch.autocast(device.type, torch.bfloat16, enabled=compute_dtype(device) != torch.float32)
+
+
 def answer_loss(model: Any, batch: Batch) -> Any:
     """Summed cross-entropy of the answer tokens, in nats. The output layer runs on these places alone: it is a fifth
     of the model's work, and prompts need none of it."""
@@ -82,8 +94,7 @@ def answer_loss(model: Any, batch: Batch) -> Any:
 
     device = next(model.parameters()).device
     causal = model.get_base_model()
-    # a GPU multiplies bf16 an order of magnitude faster; the weights that are trained stay float32
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+    with products(device):
         hidden = causal.model(input_ids=batch.ids.to(device), use_cache=False).last_hidden_state
         logits = causal.lm_head(hidden[batch.rows.to(device), batch.columns.to(device)])
     return torch.nn.functional.cross_entropy(logits.float(), batch.targets.to(device), reduction="sum")

@@ -1,4 +1,4 @@
-"""Pairs of answers to one question, the better and the worse, as batches that read the question once for both."""
+"""A question and rated answers to it as one row, which reads the question once for all of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from training.batches import encode
 from training.examples import Example
+from training.rated import Ranked
 
 STEP = "\nFirst step:"
 """What an idea's last line begins with."""
@@ -17,24 +18,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Token ids of a question and of two answers to it."""
+class Asked:
+    """Token ids of a question and of the answers to it; `pairs` are places of a better answer and a worse."""
 
     question: tuple[int, ...]
-    better: tuple[int, ...]
-    worse: tuple[int, ...]
+    answers: tuple[tuple[int, ...], ...]
+    pairs: tuple[tuple[int, int], ...]
 
     def __len__(self) -> int:
-        return len(self.question) + len(self.better) + len(self.worse)
+        return len(self.question) + sum(map(len, self.answers))
 
 
 @dataclass(frozen=True, slots=True)
-class PairBatch:
-    """Rows of question, better and worse answer, right-padded, where the worse answer does not see the better one.
+class AnswerBatch:
+    """Rows of a question and its answers, right-padded, where no answer sees another.
 
-    `ids` and `positions` are int64 (pairs, tokens); `mask` is float32 (pairs, 1, tokens, tokens), added to attention's
-    scores. `rows`, `columns` and `targets`, int64 (answer tokens,), are as in batches.py; `answers`, int64, say whose a
-    token is: 2 i for the better answer of pair i, 2 i + 1 for the worse.
+    `ids` and `positions` are int64 (questions, tokens); `mask` is float32 (questions, 1, tokens, tokens), added to
+    attention's scores. `rows`, `columns` and `targets`, int64 (answer tokens,), are as in batches.py; `owners`, int64,
+    say which answer of the batch a token is of, and `lengths`, int64 (answers,), how many tokens that has. `better` and
+    `worse`, int64 (pairs,), are answers of the batch.
     """
 
     ids: torch.Tensor
@@ -43,16 +45,19 @@ class PairBatch:
     rows: torch.Tensor
     columns: torch.Tensor
     targets: torch.Tensor
-    answers: torch.Tensor
+    owners: torch.Tensor
+    lengths: torch.Tensor
+    better: torch.Tensor
+    worse: torch.Tensor
 
 
-def pair(better: Example, worse: Example, tokenizer: Any) -> Pair:
-    """Two answers to one question, each without its first step: what was read and rated is title and idea."""
-    first, second = encode(_cut(better), tokenizer), encode(_cut(worse), tokenizer)
-    question = first.ids[: first.start]
-    if second.ids[: second.start] != question:
-        raise ValueError("the answers of a pair must be to one question")
-    return Pair(question, first.ids[first.start : -1], second.ids[second.start : -1])
+def asked(ranked: Ranked, tokenizer: Any) -> Asked:
+    """Answers without their first step: what was read and rated is title and idea."""
+    encoded = [encode(_cut(answer), tokenizer) for answer in ranked.answers]
+    questions = {one.ids[: one.start] for one in encoded}
+    if len(questions) != 1:
+        raise ValueError("answers that are compared must be to one question")
+    return Asked(questions.pop(), tuple(one.ids[one.start : -1] for one in encoded), ranked.pairs)
 
 
 def _cut(example: Example) -> Example:
@@ -60,29 +65,38 @@ def _cut(example: Example) -> Example:
     return replace(example, answer=answer[0] + answer[1])
 
 
-def collate_pairs(pairs: Sequence[Pair], pad: int) -> PairBatch:
-    """These pairs as one batch."""
+def collate(questions: Sequence[Asked], pad: int) -> AnswerBatch:
+    """These questions as one batch."""
     import torch
 
-    width = max(map(len, pairs))
-    ids = torch.full((len(pairs), width), pad, dtype=torch.long)
-    positions = torch.zeros(len(pairs), width, dtype=torch.long)
-    hidden = torch.ones(width, width, dtype=torch.bool).triu(1).repeat(len(pairs), 1, 1)
+    width = max(map(len, questions))
+    ids = torch.full((len(questions), width), pad, dtype=torch.long)
+    positions = torch.zeros(len(questions), width, dtype=torch.long)
+    hidden = torch.ones(width, width, dtype=torch.bool).triu(1).repeat(len(questions), 1, 1)
     rows: list[int] = []
     columns: list[int] = []
     targets: list[int] = []
-    answers: list[int] = []
-    for row, one in enumerate(pairs):
-        asked, middle, end = len(one.question), len(one.question) + len(one.better), len(one)
-        ids[row, :end] = torch.tensor((*one.question, *one.better, *one.worse))
-        positions[row, :middle] = torch.arange(middle)
-        positions[row, middle:end] = torch.arange(asked, asked + len(one.worse))
-        hidden[row, middle:end, asked:middle] = True
-        for number, (answer, first) in enumerate(((one.better, asked), (one.worse, middle))):
+    lengths: list[int] = []
+    better: list[int] = []
+    worse: list[int] = []
+    for row, one in enumerate(questions):
+        better += [len(lengths) + place for place, _ in one.pairs]
+        worse += [len(lengths) + place for _, place in one.pairs]
+        shared = first = len(one.question)
+        ids[row, :shared] = torch.tensor(one.question)
+        positions[row, :shared] = torch.arange(shared)
+        for answer in one.answers:
+            end = first + len(answer)
+            ids[row, first:end] = torch.tensor(answer)
+            positions[row, first:end] = torch.arange(shared, shared + len(answer))
+            hidden[row, first:end, shared:first] = True
             rows += [row] * len(answer)
-            columns += [asked - 1, *range(first, first + len(answer) - 1)]
+            columns += [shared - 1, *range(first, end - 1)]
             targets += answer
-            answers += [2 * row + number] * len(answer)
-    mask = torch.zeros(hidden.shape).masked_fill_(hidden, torch.finfo(torch.float32).min)[:, None]
-    places = (torch.tensor(rows), torch.tensor(columns), torch.tensor(targets), torch.tensor(answers))
-    return PairBatch(ids, positions, mask, *places)
+            lengths.append(len(answer))
+            first = end
+    mask = torch.zeros(hidden.shape).masked_fill_(hidden, torch.finfo(torch.bfloat16).min)[:, None]
+    counted = torch.tensor(lengths)
+    owners = torch.arange(len(lengths)).repeat_interleave(counted)
+    places = (torch.tensor(rows), torch.tensor(columns), torch.tensor(targets), owners, counted)
+    return AnswerBatch(ids, positions, mask, *places, torch.tensor(better), torch.tensor(worse))

@@ -29,12 +29,14 @@ from training import adapter, parallel
 from training.batches import plan
 from training.examples import fraction
 from training.leakage import dev_briefs, without_leaks
-from training.loop import PAD, Recipe, rate_at
-from training.pairs import Pair, PairBatch, collate_pairs, pair
-from training.rated import Pairs, read_rated, told_apart
+from training.loop import PAD, Recipe, products, rate_at
+from training.pairs import AnswerBatch, Asked, asked, collate
+from training.rated import TASTE, Ranked, Taste, read_rated, told_apart
 from training.tune import DEV_BRIEFS, HELD_OUT, base
 
 RATED = Path(__file__).parent / "rated"
+NOTES = "preferred.json"
+"""Beside an adapter: the rounds that it has been through, how each was run and what it measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,9 @@ def main(
     rated: Annotated[list[Path] | None, typer.Option(help="JSON Lines files of rated candidates.")] = None,
     go_on_from: Annotated[Path, typer.Option(help="The adapter that wrote them.")] = ADAPTER,
     out: Annotated[Path, typer.Option(help="Folder for the adapter.")] = ADAPTER,
+    borrowed: Annotated[float, typer.Option(help="What a word of the spark is worth.")] = TASTE.borrowed,
+    echoed: Annotated[float, typer.Option(help="What it costs to say nothing but the brief.")] = TASTE.echoed,
+    mended: Annotated[bool, typer.Option(help="Learn from what was mended, too.")] = True,
     rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 2e-4,
     beta: Annotated[float, typer.Option(min=0.001)] = 0.1,
     anchor: Annotated[float, typer.Option(min=0)] = 0.2,
@@ -79,9 +84,12 @@ def main(
         model, tokenizer = base(folder, device)
         model = adapter.attach(model, recipe.rank, recipe.alpha, seed)
         adapter.load(model, go_on_from)
-        pairs = _unleaked(told_apart(read_rated(rated or sorted(RATED.glob("*.jsonl")))))
-        learned, checked = ([pair(*one, tokenizer) for one in part] for part in _split(pairs))
-        parallel.say(f"{len(learned)} pairs to learn from, {len(checked)} held out")
+        files = rated or sorted(RATED.glob("*.jsonl"))
+        taste = Taste(borrowed, echoed)
+        ranked = _unleaked(told_apart(read_rated(files, taste), mended=mended))
+        learned, checked = ([asked(one, tokenizer) for one in part] for part in _split(ranked))
+        pairs, held_out = (sum(len(one.pairs) for one in part) for part in (learned, checked))
+        parallel.say(f"{pairs} pairs of {len(learned)} questions to learn from, {held_out} of {len(checked)} held out")
         how = Preference(recipe, beta, anchor)
         best, found = prefer(model, learned, checked, how)
     except KindlingError as error:
@@ -91,28 +99,38 @@ def main(
         parallel.stop()
     if parallel.rank() == 0:
         adapter.save(model, best, out)
-        told = {"pairs": len(learned), "held_out": len(checked), "measured": [asdict(one) for one in found]}
-        (out / "preferred.json").write_text(json.dumps({**asdict(how), **told}, indent=2) + "\n", encoding="utf-8")
+        told = {"files": [path.name for path in files], **asdict(taste), "mended": mended}
+        told |= {"pairs": pairs, "held_out": held_out}
+        rounds = [*_earlier(go_on_from), {**asdict(how), **told, "measured": [asdict(one) for one in found]}]
+        (out / NOTES).write_text(json.dumps(rounds, indent=2) + "\n", encoding="utf-8")
         parallel.say(f"Kept step {min(found, key=lambda one: one.loss).step}. The adapter is in {out}.")
 
 
-def _unleaked(pairs: Pairs) -> Pairs:
-    """The pairs but for those whose brief is near a dev brief."""
+def _earlier(folder: Path) -> list[dict[str, Any]]:
+    """The rounds of preferring that an adapter has been through."""
+    path = folder / NOTES
+    rounds: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return rounds
+
+
+def _unleaked(questions: Sequence[Ranked]) -> list[Ranked]:
+    """The questions but for those whose brief is near a dev brief."""
     from knowledge.embedded import open_embedder
 
-    kept, _ = without_leaks([better for better, _ in pairs], dev_briefs(DEV_BRIEFS), open_embedder().embed)
+    examples = [question.answers[0] for question in questions]
+    kept, _ = without_leaks(examples, dev_briefs(DEV_BRIEFS), open_embedder().embed)
     briefs = {example.brief for example in kept}
-    return [pair for pair in pairs if pair[0].brief in briefs]
+    return [question for question in questions if question.brief in briefs]
 
 
-def _split(pairs: Pairs) -> tuple[Pairs, ...]:
+def _split(questions: Sequence[Ranked]) -> tuple[list[Ranked], ...]:
     """(to learn from, held out): the briefs that training.tune holds out are held out here."""
-    held = [fraction(better.brief, 0) < HELD_OUT for better, _ in pairs]
-    return tuple([one for one, out in zip(pairs, held, strict=True) if out is side] for side in (False, True))
+    held = [fraction(question.brief, 0) < HELD_OUT for question in questions]
+    return tuple([one for one, out in zip(questions, held, strict=True) if out is side] for side in (False, True))
 
 
 def prefer(
-    model: Any, training: Sequence[Pair], held_out: Sequence[Pair], how: Preference
+    model: Any, training: Sequence[Asked], held_out: Sequence[Asked], how: Preference
 ) -> tuple[dict[str, Any], list[Measured]]:
     """One pass over the pairs. Returns the weights with the lowest held-out loss, and what was measured."""
     import torch
@@ -151,13 +169,13 @@ def prefer(
     return best, found
 
 
-def log_likelihoods(model: Any, batch: PairBatch) -> Any:
-    """Of each answer, the sum over its tokens, in nats: (2 x pairs,), better and worse in turn."""
+def log_likelihoods(model: Any, batch: AnswerBatch) -> Any:
+    """Of each answer of the batch, the sum over its tokens, in nats: (answers,)."""
     import torch
 
     device = next(model.parameters()).device
     causal = model.get_base_model()
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+    with products(device):
         hidden = causal.model(
             input_ids=batch.ids.to(device),
             position_ids=batch.positions.to(device),
@@ -166,22 +184,21 @@ def log_likelihoods(model: Any, batch: PairBatch) -> Any:
         ).last_hidden_state
         logits = causal.lm_head(hidden[batch.rows.to(device), batch.columns.to(device)]).float()
     nats = -torch.nn.functional.cross_entropy(logits, batch.targets.to(device), reduction="none")
-    return torch.zeros(2 * len(batch.ids), device=device).index_add(0, batch.answers.to(device), nats)
+    return torch.zeros(len(batch.lengths), device=device).index_add(0, batch.owners.to(device), nats)
 
 
-def preference_loss(now: Any, before: Any, batch: PairBatch, how: Preference) -> tuple[Any, Any]:
+def preference_loss(now: Any, before: Any, batch: AnswerBatch, how: Preference) -> tuple[Any, Any]:
     """The mean loss of a batch, and the share of pairs in which the better answer gained on the worse."""
     import torch
 
-    gained = (now - before).view(-1, 2)
-    margin = gained[:, 0] - gained[:, 1]
-    better = (batch.answers % 2 == 0).sum()
-    own = -now.view(-1, 2)[:, 0].sum() / better
+    gained = now - before
+    margin = gained[batch.better] - gained[batch.worse]
+    own = -now[batch.better].sum() / batch.lengths[batch.better].sum()
     loss = -torch.nn.functional.logsigmoid(how.beta * margin).mean() + how.anchor * own
     return loss, (margin > 0).float().mean()
 
 
-def _measured(model: Any, check: Sequence[PairBatch], before: Sequence[Any], how: Preference, step: int) -> Measured:
+def _measured(model: Any, check: Sequence[AnswerBatch], before: Sequence[Any], how: Preference, step: int) -> Measured:
     import torch
 
     sums = [0.0] * 5
@@ -189,17 +206,17 @@ def _measured(model: Any, check: Sequence[PairBatch], before: Sequence[Any], how
         for batch, start in zip(check, before, strict=True):
             now = log_likelihoods(model, batch)
             loss, ordered = preference_loss(now, start, batch, how)
-            pairs = len(batch.ids)
-            nats, tokens = -float(now.view(-1, 2)[:, 0].sum()), int((batch.answers % 2 == 0).sum())
+            pairs = len(batch.better)
+            nats, tokens = -float(now[batch.better].sum()), int(batch.lengths[batch.better].sum())
             values = (float(loss) * pairs, float(ordered) * pairs, pairs, nats, tokens)
             sums = [old + new for old, new in zip(sums, values, strict=True)]
     loss_sum, ordered_sum, pairs_all, nats_sum, tokens_all = parallel.total(*sums)
     return Measured(step, loss_sum / pairs_all, ordered_sum / pairs_all, nats_sum / tokens_all)
 
 
-def _batches(pairs: Sequence[Pair], budget: int, seed: int) -> list[PairBatch]:
-    planned = plan([len(one) for one in pairs], budget, seed)
-    return [collate_pairs([pairs[index] for index in indices], PAD) for indices in planned]
+def _batches(questions: Sequence[Asked], budget: int, seed: int) -> list[AnswerBatch]:
+    planned = plan([len(one) for one in questions], budget, seed)
+    return [collate([questions[index] for index in indices], PAD) for indices in planned]
 
 
 def _told(one: Measured) -> str:

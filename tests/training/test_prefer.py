@@ -1,8 +1,9 @@
-"""Preferring: the clearer answer is the better one, a pair is read apart, and one gains on the other."""
+"""Preferring: the clearer answer is the better one, answers are read apart, and the better gain on the worse."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,54 +12,64 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.language.embedded import ADAPTER
+from knowledge.errors import BadInput
 from tests.training.test_loop import RECIPE, tiny
 from training import adapter
-from training.batches import Encoded, collate
+from training.adapter import CONFIG, WEIGHTS
+from training.batches import Encoded
+from training.batches import collate as alone_together
+from training.blend import average, main
 from training.examples import BadExample
 from training.loop import answer_loss
-from training.pairs import Pair, collate_pairs
-from training.prefer import Preference, log_likelihoods, prefer
-from training.rated import read_rated, told_apart
+from training.pairs import Asked, collate
+from training.prefer import NOTES, Preference, log_likelihoods, prefer
+from training.rated import Taste, read_rated, told_apart
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
 
 ROOT = Path(__file__).parents[2]
 TOKENS = st.lists(st.integers(1, 39), min_size=1, max_size=8).map(tuple)
-PAIRS = st.builds(Pair, TOKENS, TOKENS, TOKENS)
+QUESTIONS = st.builds(Asked, TOKENS, st.lists(TOKENS, min_size=2, max_size=4).map(tuple), st.just(((1, 0),)))
 
 
-@given(st.lists(PAIRS, min_size=1, max_size=4))
+@given(st.lists(QUESTIONS, min_size=1, max_size=4))
 @settings(max_examples=25, deadline=None)
-def test_answers_of_a_pair_are_as_likely_as_each_by_itself(pairs: list[Pair]) -> None:
+def test_answers_to_one_question_are_as_likely_as_each_by_itself(questions: list[Asked]) -> None:
     model = tiny().eval()
     with torch.no_grad():
-        together = log_likelihoods(model, collate_pairs(pairs, pad=0)).tolist()
+        together = log_likelihoods(model, collate(questions, pad=0)).tolist()
         alone = [
-            -float(answer_loss(model, collate([Encoded((*pair.question, *answer), len(pair.question))], pad=0)))
-            for pair in pairs
-            for answer in (pair.better, pair.worse)
+            -float(answer_loss(model, alone_together([Encoded((*one.question, *answer), len(one.question))], pad=0)))
+            for one in questions
+            for answer in one.answers
         ]
     assert together == pytest.approx(alone, rel=1e-4, abs=1e-4)
 
 
+def question(first: int, other: int) -> Asked:
+    answers = ((30, 10 + other, 21), (10 + other, 20, 21), (31, 10 + other, 22))
+    return Asked((1, 2, first), answers, ((1, 0), (1, 2)))
+
+
 def test_better_answers_gain_on_worse_ones() -> None:
-    pairs = [Pair((1, 2, 3 + n % 5), (10 + n % 5, 20, 21), (30, 10 + n % 5, 21)) for n in range(40)]
-    held = [Pair((1, 2, 3 + n), (10 + n, 20, 21), (30, 10 + n, 21)) for n in range(5)]
+    asked, held = [question(3 + n % 5, n % 5) for n in range(40)], [question(3 + n, n) for n in range(5)]
     model = tiny()
-    how = Preference(replace(RECIPE, budget=54, checks=2), beta=0.1, anchor=0.2)
-    best, found = prefer(model, pairs, held, how)
+    how = Preference(replace(RECIPE, budget=72, checks=2), beta=0.1, anchor=0.2)
+    best, found = prefer(model, asked, held, how)
     assert found[0].ordered == 0 and found[0].loss == pytest.approx(0.693 + 0.2 * found[0].nats, abs=1e-3)
     assert found[-1].ordered == 1 and found[-1].loss < found[0].loss and found[-1].nats < found[0].nats
     adapter.restore(model, best)
     with torch.no_grad():
-        better, worse = log_likelihoods(model, collate_pairs(held[:1], pad=0)).tolist()
-    assert better > worse
+        worse, better, worst = log_likelihoods(model, collate(held[:1], pad=0)).tolist()
+    assert better > max(worse, worst)
 
 
 QUESTION = {"brief": "map of a hospital", "spark": "Moths fold their wings.", "technique": "analogy"}
-CLEAR = "The map of the hospital folds like the wings of moths so that two far doors meet."
-SPARKLESS = "The map of the hospital shows each visitor the shortest way to the bed of a friend."
+CLEAR = "The map of the hospital folds like the wings of moths so that two far doors of it meet."
+SPARKLESS = "The map of the hospital shows each visitor the shortest way to the bed of an old friend."
 SHORT = "The map folds like wings."
+FRAMED = "In the hospital the map folds like the wings of moths so that two far doors of it meet."
 
 
 def answers(*rated: tuple[str, float]) -> str:
@@ -67,12 +78,35 @@ def answers(*rated: tuple[str, float]) -> str:
 
 def test_the_clearer_answer_is_the_better_unless_it_leaves_the_spark_out(tmp_path: Path) -> None:
     path = tmp_path / "rated.jsonl"
-    path.write_text("\n".join([answers((SPARKLESS, 3), (CLEAR, 3), (SHORT, 3)), answers((CLEAR, 1), (SPARKLESS, 3.5))]))
-    first, second = read_rated([path])
-    pairs = [[one.answer.splitlines()[1].removeprefix("Idea: ") for one in pair] for pair in told_apart([first])]
-    assert pairs == [[CLEAR, SPARKLESS], [CLEAR, SHORT]]
-    assert [better.answer for better, _ in told_apart([second])] == [second[1].example.answer]
-    assert told_apart([first], apart=2) == [] and len(told_apart([first], most=1)) == 1
+    lines = [answers((SPARKLESS, 3), (CLEAR, 3), (SHORT, 3), (FRAMED, 3)), answers((CLEAR, 1), (SPARKLESS, 3.5))]
+    path.write_text("\n".join(lines))
+    first, second = read_rated([path], Taste(borrowed=0, echoed=0))
+    assert [one.worth for one in first] == [1.5, 3, 2, 2.75]
+    (ranked,) = told_apart([first])
+    assert ranked.pairs == ((1, 0), (1, 2), (3, 0), (3, 2)) and ranked.brief == "map of a hospital"
+    assert [answer.answer.splitlines()[1] for answer in ranked.answers[:2]] == [f"Idea: {SPARKLESS}", f"Idea: {CLEAR}"]
+    assert told_apart([second])[0].pairs == ((1, 0),)
+    assert told_apart([first], apart=2) == []
+
+
+def test_a_mended_idea_is_better_than_what_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "rated.jsonl"
+    given = {"title": "T", "sense": 2}
+    mended = [{**given, "idea": SPARKLESS}, {**given, "idea": FRAMED, "mended": CLEAR}]
+    path.write_text(json.dumps({**QUESTION, "answers": mended}))
+    questions = read_rated([path], Taste(borrowed=0, echoed=0))
+    (ranked,) = told_apart(questions)
+    assert ranked.pairs == ((1, 0), (2, 1)) and f"Idea: {CLEAR}\n" in ranked.answers[2].answer
+    assert told_apart(questions, mended=False)[0].pairs == ((1, 0),)
+
+
+def test_what_takes_more_from_the_spark_and_less_from_the_brief_is_worth_more(tmp_path: Path) -> None:
+    path = tmp_path / "rated.jsonl"
+    echo = "The hospital prints a map of the hospital for every guest, and one moth is on each map of it."
+    path.write_text(answers((echo, 3), (CLEAR, 3)))
+    assert [one.worth for one in read_rated([path], Taste(0, 0))[0]] == [3, 3]
+    (alike, apart) = read_rated([path])[0]
+    assert alike.worth + 0.5 < apart.worth
 
 
 def test_a_bad_line_of_ratings_is_named(tmp_path: Path) -> None:
@@ -82,6 +116,31 @@ def test_a_bad_line_of_ratings_is_named(tmp_path: Path) -> None:
         read_rated([path])
 
 
-def test_the_ratings_that_come_with_kindling_make_pairs() -> None:
-    pairs = told_apart(read_rated(sorted((ROOT / "training/rated").glob("*.jsonl"))))
-    assert len(pairs) > 1000 and all(better.messages == worse.messages for better, worse in pairs)
+def test_the_ratings_that_come_with_kindling_tell_answers_apart() -> None:
+    ranked = told_apart(read_rated(sorted((ROOT / "training/rated").glob("*.jsonl"))))
+    assert sum(len(one.pairs) for one in ranked) > 1000
+    assert all(answer.messages == one.answers[0].messages for one in ranked for answer in one.answers)
+
+
+def test_adapters_of_one_shape_are_averaged() -> None:
+    one = {"a": torch.tensor([1.0, 2.0], dtype=torch.bfloat16), "b": torch.zeros(2, 2)}
+    other = {"a": torch.tensor([3.0, 2.0], dtype=torch.bfloat16), "b": torch.ones(2, 2)}
+    mixed = average([one, other])
+    assert (
+        mixed["a"].dtype == torch.bfloat16 and mixed["a"].tolist() == [2, 2] and mixed["b"].tolist() == [[0.5] * 2] * 2
+    )
+    with pytest.raises(BadInput, match="one shape"):
+        average([one, {"a": one["a"]}])
+
+
+def test_the_shipped_adapter_is_the_average_that_its_notes_tell_of(tmp_path: Path) -> None:
+    notes = json.loads((ADAPTER / NOTES).read_text())
+    assert all(rounds[-1]["pairs"] > 1000 for rounds in notes.values()) and len(notes) == 2
+    for name, rounds in notes.items():
+        (tmp_path / name).mkdir()
+        for file in (CONFIG, WEIGHTS):
+            shutil.copy(ADAPTER / file, tmp_path / name)
+        (tmp_path / name / NOTES).write_text(json.dumps(rounds))
+    main([tmp_path / name for name in notes], out=tmp_path / "out")
+    for file in (CONFIG, WEIGHTS, NOTES):
+        assert (tmp_path / "out" / file).read_bytes() == (ADAPTER / file).read_bytes()
