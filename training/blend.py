@@ -1,9 +1,9 @@
-"""Average adapters: `python -m training.blend d2 d3 --out bot/language/adapter`.
+"""Average adapters: `python -m training.blend clear apart`.
 
-What was trained from one start into different directions often does best halfway between them, at the cost of neither
-(Wortsman et al. 2022, "Model soups", arXiv 2203.05482): one adapter had come to write more clearly and more alike, the
-other the other way round. The factors of LoRA are averaged as they are, which is near the average of their products
-where the adapters are near each other.
+What was trained from one start into several directions can be averaged, and the average lies between them (Wortsman et
+al. 2022, "Model soups", arXiv 2203.05482): one adapter had come to write more clearly and more alike, another the other
+way round. The factors of LoRA are averaged as they are, which is near the average of their products where the adapters
+are near each other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import typer
 from bot.language.embedded import ADAPTER
 from knowledge.errors import BadInput, KindlingError
 from training.adapter import CONFIG, WEIGHTS
-from training.prefer import NOTES
+from training.prefer import NOTES, rounds
 
 
 def main(
@@ -33,7 +33,7 @@ def main(
     except KindlingError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
-    notes = {folder.name: json.loads((folder / NOTES).read_text(encoding="utf-8")) for folder in adapters}
+    notes = [{"average_of": {folder.name: rounds(folder) for folder in adapters}}]
     out.mkdir(parents=True, exist_ok=True)
     save_file(mixed, out / WEIGHTS, {"format": "pt"})
     shutil.copyfile(adapters[0] / CONFIG, out / CONFIG)

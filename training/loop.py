@@ -84,7 +84,7 @@ def products(device: torch.device) -> torch.autocast:
     that are trained stay float32."""
     import torch
 
-    return torch.autocast(device.type, torch.bfloat16, enabled=compute_dtype(device) != torch.float32)
+    return torch.autocast(device.type, torch.bfloat16, enabled=compute_dtype(device) == torch.bfloat16)
 
 
 def answer_loss(model: Any, batch: Batch) -> Any:

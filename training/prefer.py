@@ -101,16 +101,16 @@ def main(
         adapter.save(model, best, out)
         told = {"files": [path.name for path in files], **asdict(taste), "mended": mended}
         told |= {"pairs": pairs, "held_out": held_out}
-        rounds = [*_earlier(go_on_from), {**asdict(how), **told, "measured": [asdict(one) for one in found]}]
-        (out / NOTES).write_text(json.dumps(rounds, indent=2) + "\n", encoding="utf-8")
+        notes = [*rounds(go_on_from), {**asdict(how), **told, "measured": [asdict(one) for one in found]}]
+        (out / NOTES).write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
         parallel.say(f"Kept step {min(found, key=lambda one: one.loss).step}. The adapter is in {out}.")
 
 
-def _earlier(folder: Path) -> list[dict[str, Any]]:
+def rounds(folder: Path) -> list[dict[str, Any]]:
     """The rounds of preferring that an adapter has been through."""
     path = folder / NOTES
-    rounds: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    return rounds
+    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return found
 
 
 def _unleaked(questions: Sequence[Ranked]) -> list[Ranked]:

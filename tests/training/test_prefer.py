@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 
 from bot.language.embedded import ADAPTER
-from knowledge.errors import BadInput
 from tests.training.test_loop import RECIPE, tiny
 from training import adapter
 from training.adapter import CONFIG, WEIGHTS
 from training.batches import Encoded
 from training.batches import collate as alone_together
-from training.blend import average, main
+from training.blend import main
 from training.examples import BadExample
 from training.loop import answer_loss
 from training.pairs import Asked, collate
-from training.prefer import NOTES, Preference, log_likelihoods, prefer
+from training.prefer import NOTES, Preference, log_likelihoods, prefer, rounds
 from training.rated import Taste, read_rated, told_apart
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
@@ -122,25 +122,34 @@ def test_the_ratings_that_come_with_kindling_tell_answers_apart() -> None:
     assert all(answer.messages == one.answers[0].messages for one in ranked for answer in one.answers)
 
 
-def test_adapters_of_one_shape_are_averaged() -> None:
-    one = {"a": torch.tensor([1.0, 2.0], dtype=torch.bfloat16), "b": torch.zeros(2, 2)}
-    other = {"a": torch.tensor([3.0, 2.0], dtype=torch.bfloat16), "b": torch.ones(2, 2)}
-    mixed = average([one, other])
-    assert (
-        mixed["a"].dtype == torch.bfloat16 and mixed["a"].tolist() == [2, 2] and mixed["b"].tolist() == [[0.5] * 2] * 2
-    )
-    with pytest.raises(BadInput, match="one shape"):
-        average([one, {"a": one["a"]}])
+def adapter_in(folder: Path, value: float, shape: tuple[int, ...] = (2, 2)) -> Path:
+    folder.mkdir()
+    save_file({"a": torch.full(shape, value, dtype=torch.bfloat16)}, folder / WEIGHTS)
+    (folder / CONFIG).write_text("{}")
+    (folder / NOTES).write_text(json.dumps([{"pairs": value}]))
+    return folder
 
 
-def test_the_shipped_adapter_is_the_average_that_its_notes_tell_of(tmp_path: Path) -> None:
-    notes = json.loads((ADAPTER / NOTES).read_text())
-    assert all(rounds[-1]["pairs"] > 1000 for rounds in notes.values()) and len(notes) == 2
-    for name, rounds in notes.items():
-        (tmp_path / name).mkdir()
-        for file in (CONFIG, WEIGHTS):
-            shutil.copy(ADAPTER / file, tmp_path / name)
-        (tmp_path / name / NOTES).write_text(json.dumps(rounds))
-    main([tmp_path / name for name in notes], out=tmp_path / "out")
-    for file in (CONFIG, WEIGHTS, NOTES):
-        assert (tmp_path / "out" / file).read_bytes() == (ADAPTER / file).read_bytes()
+def test_a_blend_lies_halfway_and_tells_what_it_is_of(tmp_path: Path) -> None:
+    clear, apart = adapter_in(tmp_path / "clear", 1), adapter_in(tmp_path / "apart", 3)
+    main([clear, apart], out=tmp_path / "out")
+    (mixed,) = load_file(tmp_path / "out" / WEIGHTS).values()
+    assert mixed.dtype == torch.bfloat16 and mixed.tolist() == [[2, 2], [2, 2]]
+    assert rounds(tmp_path / "out") == [{"average_of": {"clear": [{"pairs": 1}], "apart": [{"pairs": 3}]}}]
+    assert (tmp_path / "out" / CONFIG).read_text() == "{}"
+
+
+def test_only_adapters_of_one_shape_are_averaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small, large = adapter_in(tmp_path / "small", 1), adapter_in(tmp_path / "large", 1, (3, 3))
+    for folders, told in (([small, large], "one shape"), ([small, tmp_path / "none"], "no adapter in")):
+        with pytest.raises(typer.Exit):
+            main(folders, out=tmp_path / "out")
+        assert told in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_the_shipped_adapter_tells_what_it_is_of() -> None:
+    (blend,) = rounds(ADAPTER)
+    assert [found[-1]["files"] for found in blend["average_of"].values()] == [
+        ["second.jsonl"],
+        ["second.jsonl", "third.jsonl"],
+    ]
