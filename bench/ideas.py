@@ -47,6 +47,7 @@ from bot.services import EMBEDDED, Services, make_model, open_services  # noqa: 
 from bot.settings import read_settings  # noqa: E402
 from knowledge.embedded import open_embedder  # noqa: E402
 from knowledge.errors import BadInput, KindlingError  # noqa: E402
+from training.learned import bodies  # noqa: E402
 
 NAMES = {
     "ours": "Kindling",
@@ -121,7 +122,7 @@ async def _measure(
         snippets = library_texts()
         shelf = Shelf(snippets, embedder.embed(snippets), embedder.embed)
         referee = KeptReferee(f"untuned {GGUF_SHA256}", UntunedReferee(models), kept)
-        yardstick = Yardstick(embedder.embed, referee, all_briefs, snippets, training_bodies())
+        yardstick = Yardstick(embedder.embed, referee, all_briefs, snippets, bodies())
         embedder.save()
 
         async def measured(model: KeptModel, arm: Arm) -> None:
@@ -196,27 +197,6 @@ def _arms(services: Services, model: KeptModel, shelf: Shelf, count: int) -> dic
 def library_texts() -> list[str]:
     """The texts of the starter snippets."""
     return _field(ROOT / "knowledge/starter/snippets.jsonl", lambda record: [record["text"]])
-
-
-def training_bodies() -> list[str]:
-    """The bodies of all ideas that people or other models wrote for the training, those that a twist or a remix begins
-    with and those that were mended included."""
-
-    def bodies(record: dict[str, Any]) -> list[str]:
-        given = record["input"]
-        earlier = [given[key]["idea"] for key in ("idea", "a", "b") if isinstance(given.get(key), dict)]
-        return [*earlier, *([record["output"]["idea"]] if "idea" in record["output"] else [])]
-
-    # Earlier versions too: the adapter learned from them first, and may remember them
-    files = [
-        path for folder in ("examples", "earlier") for path in sorted((ROOT / "training" / folder).glob("*.jsonl"))
-    ]
-    mended = [
-        text
-        for path in sorted((ROOT / "training/rated").glob("*.jsonl"))
-        for text in _field(path, lambda line: [one["mended"] for one in line["answers"] if "mended" in one])
-    ]
-    return list(dict.fromkeys([*(text for path in files for text in _field(path, bodies)), *mended]))
 
 
 def _field(path: Path, found: Callable[[dict[str, Any]], list[T]]) -> list[T]:

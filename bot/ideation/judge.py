@@ -14,6 +14,7 @@ import numpy as np
 
 from bot.ideation import gates
 from bot.ideation.gates import Gate, Vector
+from bot.ideation.recited import recites
 from bot.ideation.selection import SAME_CLASS, quality
 from bot.ideation.taste import Taste
 from bot.ideation.types import Brief, Words
@@ -127,7 +128,8 @@ class Judge:
                 words.body, self._brief.text, to_brief, self._background.briefs @ vector
             ),
             Gate.GROUNDING: grounding[0] if grounding and all(grounding) else None,
-            Gate.ORIGINALITY: gates.originality_fault(words.body, [hit.snippet.text for hit in sparks], nearest_spark),
+            Gate.ORIGINALITY: gates.originality_fault(words.body, [hit.snippet.text for hit in sparks], nearest_spark)
+            or ("says what it learned by heart" if recites(words.body) else None),
             Gate.NOVELTY: gates.novelty_fault(had),
             Gate.BANNED: gates.banned_fault(f"{words.title}\n{words.body}\n{words.first_step}", self._banned),
         }

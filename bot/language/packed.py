@@ -117,7 +117,15 @@ def _onednn(weight: torch.Tensor, bias: torch.Tensor | None) -> Linear:
 
     packed = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
     compute = _past_the_wrapper(torch.ops.mkldnn._linear_pointwise.default)
-    return lambda x: compute(x, packed, bias, "none", [], "")
+
+    def linear(x: torch.Tensor) -> torch.Tensor:
+        if x.shape[0] > 1:
+            return compute(x, packed, bias, "none", [], "")  # type: ignore[no-any-return]
+        pair = torch.constant_pad_nd(x, (0, 0, 0, 1))  # a row by itself would be summed up in another order
+        y: torch.Tensor = compute(pair, packed, bias, "none", [], "")[:1]
+        return y
+
+    return linear
 
 
 def _past_the_wrapper(operator: Any) -> Callable[..., Any]:

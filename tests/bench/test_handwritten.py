@@ -6,12 +6,13 @@ from collections import Counter
 
 import numpy as np
 
-from bench.ideas import library_texts, training_bodies
+from bench.ideas import library_texts
 from bench.ideation.handwritten import FILE
 from bench.yardstick import Sources
 from bot.ideation.lexical import content_words, words
 from tests.bench.conftest import Remembering
 from tests.bench.material import DEV_BRIEFS, PEOPLES, ROOT
+from training import learned
 from training.examples import Example, read
 from training.leakage import dev_briefs, without_leaks
 
@@ -31,7 +32,7 @@ def test_there_are_three_for_each_dev_brief_each_from_a_snippet_of_its_own() -> 
 
 def test_none_is_a_training_example_or_says_one_again(embedder: Remembering) -> None:
     """Word by word against all training ideas; by meaning against those that share most of its rarer words."""
-    bodies = training_bodies()
+    bodies = learned.bodies()
     sources = Sources(bodies)
     assert not [one.title for one in PEOPLES if sources.copied(one.idea)]
 

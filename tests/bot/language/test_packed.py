@@ -39,15 +39,18 @@ def test_results_are_those_of_a_plain_layer(make):
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("pack", [packed._fbgemm, packed._onednn])
-@pytest.mark.parametrize("inputs", [576, 1536])
-def test_a_row_does_not_depend_on_the_batch(pack, inputs):
-    weight, _ = layer(96, inputs)
+@pytest.mark.parametrize(
+    ("pack", "dtype"),
+    [(packed._fbgemm, torch.float32), (packed._onednn, torch.float32), (packed._onednn, torch.bfloat16)],
+)
+@pytest.mark.parametrize(("outputs", "inputs"), [(96, 576), (96, 1536), (3072, 1536)])
+def test_a_row_does_not_depend_on_the_batch(pack, dtype, outputs, inputs):
+    weight, _ = layer(outputs, inputs)
     try:
-        packed_layer = pack(weight, None)
+        packed_layer = pack(weight.to(dtype), None)
     except (AttributeError, RuntimeError):
         pytest.skip("this torch has no such operator")
-    x = torch.randn(300, inputs)
+    x = torch.randn(300, inputs, dtype=dtype)
     whole = packed_layer(x)
     for rows in (*range(1, 65), 120, 121, 122, 127, 128, 151, 256):
         assert torch.equal(packed_layer(x[:rows]), whole[:rows])
