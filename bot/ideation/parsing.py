@@ -14,6 +14,8 @@ from bot.ideation.types import Critique, Words
 _LABEL = re.compile(
     r"^[\s>*_#`\-\d.)]*\b(title|idea|first[ _-]?step|strength|risk|question)\b[\s*_`]*[:：—][\s*_`]*", re.I | re.M
 )
+_SPOKEN = re.compile(r"^(Strength|Risk|Question)\s+(?:lies|is)\b:?(?:\s+that\b)?\s*(\w)", re.M)
+"""A label that became the beginning of its sentence, as in "Strength lies in the price." """
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)]*(?=\s|$)")
 _ITEM = re.compile(r"^\s*(?:\d{1,2}[.):]|[-*•])\s*(.+)$", re.M)
 
@@ -35,7 +37,8 @@ def parse_idea(text: str) -> Words:
 
 def parse_critique(text: str) -> Critique:
     """Strength, risk and question from a model's answer. Raises `Malformed`."""
-    parts = _labelled(text, "strength", "risk", "question")
+    said = _SPOKEN.sub(lambda mark: f"{mark[1]}: {mark[2].upper()}", text)
+    parts = _labelled(said, "strength", "risk", "question")
     question = _sentences(parts["question"], "question")
     return Critique(_sentences(parts["strength"], "strength"), _sentences(parts["risk"], "risk"), question)
 

@@ -48,7 +48,9 @@ from knowledge.types import Distance, Filters, Hit
 
 T = TypeVar("T")
 
-TRIES = 3  # answers asked of the model before a critique or an outline is given up
+TRIED = (0.6, 1.0, 0.3, 1.0, 0.3)
+"""Temperatures of the answers asked of the model, one after the other, before a critique or an outline is given up: an
+idea that misleads it at one seldom does at all."""
 DRAFTS = 4  # candidates written for one twist, remix or swap
 CHAT_SPARKS = 3
 FEW_WORDS = 4  # that carry meaning: with fewer, what was said before is looked up too
@@ -368,8 +370,8 @@ class Studio:
     async def _asked(self, question: Message, form: str, parse: Callable[[str], T]) -> T:
         writer = self._writer
         draw = random.SystemRandom()
-        for _ in range(TRIES):
-            sampling = Sampling(temperature=0.6, max_tokens=150, seed=draw.getrandbits(31))
+        for temperature in TRIED:
+            sampling = Sampling(temperature=temperature, max_tokens=150, seed=draw.getrandbits(31))
             text = await complete(writer.model, [*writer.shared(form), question], sampling)
             try:
                 return parse(text)

@@ -143,6 +143,9 @@ class TestParsing:
     def test_critique_and_outline(self) -> None:
         found = parse_critique("Strength: Bold.\nRisk: Costly.\nQuestion: For whom?")
         assert (found.strength, found.risk, found.question) == ("Bold.", "Costly.", "For whom?")
+        spoken = parse_critique("Strength lies in the price.\nRisk is that it rains.\nQuestion is: What is it for?")
+        assert (spoken.strength, spoken.risk) == ("In the price.", "It rains.")
+        assert spoken.question == "What is it for?"
         steps = "\n".join(f"{n}. Draw the thing number {n}" for n in range(1, 7))
         assert parse_outline(steps) == tuple(f"Draw the thing number {n}." for n in range(1, 6))
         with pytest.raises(Malformed, match="2 steps of 5"):
