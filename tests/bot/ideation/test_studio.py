@@ -17,12 +17,14 @@ import pytest
 from bot.ideation.errors import NoIdeas, UnknownIdea
 from bot.ideation.events import Begun, Event, Finished, Found, Progress, Ready
 from bot.ideation.export import Format, exported
+from bot.ideation.lexical import words
 from bot.ideation.types import Idea, Move, Technique
 from bot.language.base import Message
 from bot.language.errors import ModelTimeout
 from knowledge.errors import BadInput
 from tests.bot.fakes import told_idea
 from tests.bot.ideation.conftest import Parts
+from training.learned import bodies
 
 BRIEF = "a poster for a night market"
 SHELF = "spoon plate cup bowl fork knife napkin tray"
@@ -115,6 +117,13 @@ class TestBrainstorm:
         parts.model.script = script
         ideas = await ideas_of(parts, count=4)
         assert ideas and all(idea.title.startswith("The ") for idea in ideas)
+
+    async def test_what_the_model_learned_by_heart_is_never_shown(self, parts: Parts) -> None:
+        learned = next(body for body in bodies() if len(words(body)) > 14)
+
+        parts.model.script = lambda _messages, _seed: f"Title: A thing\nIdea: {learned}\nFirst step: Draw it."
+        with pytest.raises(NoIdeas):
+            await ideas_of(parts, count=3)
 
     async def test_no_verb_shows_a_banned_motif(self, parts: Parts) -> None:
         first, second = await ideas_of(parts, count=2)
