@@ -42,6 +42,8 @@ class Style(StrEnum):
 IDEA_FORM = "Answer in three lines: 'Title:' 2 to 6 words; 'Idea:' 25 to 50 words; 'First step:' 8 to 20 words."
 CRITIQUE_FORM = "Answer in three lines: 'Strength:', 'Risk:' and 'Question:', each one sentence about this very idea."
 OUTLINE_FORM = "Answer in five numbered lines of 8 to 18 words: steps, scenes or sections in order."
+CRITIQUE_BEGINS, OUTLINE_BEGINS = "Strength:", "1."
+"""What the small model's answer is begun with, so that it does not write another idea instead."""
 CHAT_FORM = (
     "Answer in 35 to 80 words: answer what was asked, use at least one spark and mark it [1], [2] and so on, "
     "offer two concrete directions, end with one short question."

@@ -48,9 +48,8 @@ from knowledge.types import Distance, Filters, Hit
 
 T = TypeVar("T")
 
-TRIED = (0.6, 1.0, 0.3, 1.0, 0.3)
-"""Temperatures of the answers asked of the model, one after the other, before a critique or an outline is given up: an
-idea that misleads it at one seldom does at all."""
+TRIED = (0.6, 1.0, 0.3)
+"""Temperatures of the answers asked of the model, one after the other, before a critique or an outline is given up."""
 DRAFTS = 4  # candidates written for one twist, remix or swap
 CHAT_SPARKS = 3
 FEW_WORDS = 4  # that carry meaning: with fewer, what was said before is looked up too
@@ -230,20 +229,20 @@ class Studio:
         """What holds an idea up, what could sink it, and a question back."""
         entry = await self._entry(space, idea_id)
         question = prompts.critique(entry.brief, entry.idea.title, entry.idea.body)
-        return await self._asked(question, prompts.CRITIQUE_FORM, parse_critique)
+        return await self._asked(question, prompts.CRITIQUE_FORM, prompts.CRITIQUE_BEGINS, parse_critique)
 
     async def critique_text(self, text: str, audience: str | None = None) -> Critique:
         """As `critique`, of an idea that a person wrote down in their own words. Raises `BadInput` without any."""
         idea = read_brief(text[:LONGEST_CRITIQUED]).text
         brief = Brief("an idea that somebody on the team wrote down", audience)
         question = prompts.critique(brief, " ".join(idea.split()[:6]), idea)
-        return await self._asked(question, prompts.CRITIQUE_FORM, parse_critique)
+        return await self._asked(question, prompts.CRITIQUE_FORM, prompts.CRITIQUE_BEGINS, parse_critique)
 
     async def expand(self, space: str, idea_id: str) -> tuple[str, ...]:
         """Five steps, scenes or sections in order."""
         entry = await self._entry(space, idea_id)
         question = prompts.expand(entry.brief, entry.idea.title, entry.idea.body)
-        return await self._asked(question, prompts.OUTLINE_FORM, parse_outline)
+        return await self._asked(question, prompts.OUTLINE_FORM, prompts.OUTLINE_BEGINS, parse_outline)
 
     async def inspire(
         self,
@@ -367,14 +366,15 @@ class Studio:
         ]
         return await self._engine.develop(session, recipes, banned)
 
-    async def _asked(self, question: Message, form: str, parse: Callable[[str], T]) -> T:
+    async def _asked(self, question: Message, form: str, begins: str, parse: Callable[[str], T]) -> T:
         writer = self._writer
         draw = random.SystemRandom()
+        begun = [Message("assistant", begins)] if writer.style is prompts.Style.BARE else []
         for temperature in TRIED:
             sampling = Sampling(temperature=temperature, max_tokens=150, seed=draw.getrandbits(31))
-            text = await complete(writer.model, [*writer.shared(form), question], sampling)
+            text = await complete(writer.model, [*writer.shared(form), question, *begun], sampling)
             try:
-                return parse(text)
+                return parse(begins + text if begun and not text.lstrip().startswith(begins) else text)
             except Malformed:
                 continue
         raise NoIdeas("The model found nothing to say to that. Try again, or use a larger model (see README).")

@@ -117,7 +117,7 @@ class TestWorkingOn:
         said = await stage.bob.says(stage.general, "We could hang a clock from a crane.")
         await stage.alice.uses_menu("Critique this", said)
         answer = await stage.alice.sees(stage.general, "Who winds it?")
-        assert answer.ephemeral and "clock from a crane" in stage.model.asked[-1][-1].text
+        assert answer.ephemeral and "clock from a crane" in stage.model.asked[-1][-2].text
         silent = await stage.bob.says(stage.general, "🙂")
         await stage.alice.uses_menu("Critique this", silent)
         await stage.alice.sees(stage.general, "needs words")

@@ -6,6 +6,7 @@ was made from, and is in the journal, is ours.
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -97,5 +98,7 @@ async def test_a_session_with_the_models_that_ship(stage: Stage, embedded_model:
     assert embedded_model.name in why.text
 
     await alice.says(general, f"<@{stage.bot.user.id}> I need an idea for a clock at the harbour")  # type: ignore[union-attr]
-    said = await alice.sees(general, lambda message: "-# [1]" in message.content, within=PATIENCE)
-    assert len(said.content.split()) > 8 and len(said.content) <= 2000
+    said = await alice.sees(general, lambda message: "\n-# [" in message.content, within=PATIENCE)
+    words, _, below = said.content.partition("\n-# ")
+    assert len(words.split()) > 8 and len(said.content) <= 2000
+    assert all(f"{mark} [" in below for mark in re.findall(r"\[\d+\]", words)), said.content

@@ -133,8 +133,8 @@ async def test_titles_are_newest_first_and_of_this_space_alone(parts: Parts) -> 
 
 async def test_a_persons_own_words_are_criticised(parts: Parts) -> None:
     parts.model.script = lambda messages, seed: "Strength: Bold.\nRisk: Dear.\nQuestion: For whom?"
-    assert (await parts.studio.critique_text("A chair of ice " * 100, "commuters")).risk == "Dear."
-    asked = parts.model.asked[-1][-1].text
+    assert (await parts.studio.critique_text("A chair of ice " * 100, "commuters")).strength == "Bold."
+    asked = parts.model.asked[-1][-2].text
     assert "commuters" in asked and "Idea: A chair of ice A chair. A chair of ice" in asked and len(asked) < 1100
     with pytest.raises(BadInput):
         await parts.studio.critique_text("🙂")

@@ -218,6 +218,16 @@ class TestWorkingOn:
         with pytest.raises(NoIdeas):
             await parts.studio.expand("guild:1", idea.id)
 
+    async def test_a_small_models_answer_is_begun_for_it(self, parts: Parts) -> None:
+        idea = (await ideas_of(parts, count=1))[0]
+        going_on = {
+            "Strength:": " Bold.\nRisk: Dear.\nQuestion: For whom?",
+            "1.": " Melt it first.\n2. Freeze it again.\n3. Carve a seat.\n4. Sit on it.\n5. Run a bath.",
+        }
+        parts.model.script = lambda messages, seed: going_on[messages[-1].text]
+        assert (await parts.studio.critique("guild:1", idea.id)).strength == "Bold."
+        assert (await parts.studio.expand("guild:1", idea.id))[0] == "Melt it first."
+
     async def test_provenance_replays_word_for_word_or_says_why_not(self, parts: Parts) -> None:
         idea = (await ideas_of(parts, count=1))[0]
         twisted = await parts.studio.twist("guild:1", idea.id, "simpler")
