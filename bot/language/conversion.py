@@ -31,6 +31,7 @@ Progress = Callable[[str, float], None]
 """Hears what is being done, in a few words for people, and how far it is in [0, 1]."""
 
 NOTE = "converted-from.json"
+ADAPTER_CONFIG = "adapter_config.json"  # peft's name for it
 
 VERSION = 1
 """Raise it when the same file would be converted differently: it is part of every folder's name."""
@@ -56,7 +57,7 @@ class Recipe:
     @property
     def folder_name(self) -> str:
         """The name of the converted folder: another file, adapter or version of this module gives another name."""
-        parts = [self.identity, folder_digest(self.adapter) if self.adapter else "", str(VERSION)]
+        parts = [self.identity, adapter_digest(self.adapter) if self.adapter else "", str(VERSION)]
         return f"{self.gguf.stem}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:12]}"
 
     @property
@@ -236,9 +237,10 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def folder_digest(folder: Path) -> str:
-    """The SHA-256 over the names and contents of the files in a folder, in hexadecimal."""
-    lines = [f"{path.name} {file_digest(path)}" for path in sorted(folder.iterdir()) if path.is_file()]
+def adapter_digest(folder: Path) -> str:
+    """The SHA-256 over an adapter's configuration and tensors, in hexadecimal. Notes that lie beside them do not count."""
+    files = [path for path in sorted(folder.iterdir()) if path.name == ADAPTER_CONFIG or path.suffix == ".safetensors"]
+    lines = [f"{path.name} {file_digest(path)}" for path in files]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

@@ -9,7 +9,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from bot.language.conversion import Progress, Recipe, converted, folder_digest, silent
+from bot.language.conversion import ADAPTER_CONFIG, Progress, Recipe, adapter_digest, converted, silent
 from bot.language.errors import ModelNotFound
 from bot.language.local import LocalModel
 
@@ -36,7 +36,7 @@ def find_gguf() -> Path:
 def find_adapter(*folders: Path) -> Path | None:
     """The first of these folders that an adapter is in; where none is named, the shipped one's, if there is one."""
     for folder in folders or (ADAPTER,):
-        if (folder / "adapter_config.json").is_file():
+        if (folder / ADAPTER_CONFIG).is_file():
             return folder
     return None
 
@@ -55,7 +55,7 @@ def embedded_model(
     LocalModel. Making it is quick and loads nothing: a missing package shows as ModelNotFound when the model is used.
     """
     adapter = adapter or find_adapter()
-    tuned = f", tuned {folder_digest(adapter)[:8]}" if adapter else ""
+    tuned = f", tuned {adapter_digest(adapter)[:8]}" if adapter else ""
 
     def folder(tell: Progress) -> Path:
         return converted(Recipe(find_gguf(), GGUF_SHA256, GGUF_SHA256, adapter), models_dir, tell)

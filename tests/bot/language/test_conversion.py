@@ -119,6 +119,20 @@ def test_the_converted_model_is_the_original(file, original, tmp_path):
     assert len({stage for stage, _ in told}) >= 4
 
 
+def test_notes_beside_an_adapter_do_not_make_it_another(tmp_path):
+    (tmp_path / "adapter_config.json").write_text("{}")
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"one")
+
+    def name():
+        return Recipe(tmp_path / "tiny.gguf", "tiny", adapter=tmp_path).folder_name
+
+    before = name()
+    (tmp_path / "preferred.json").write_text("[]")
+    assert name() == before
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"two")
+    assert name() != before
+
+
 async def test_a_gguf_file_is_a_model(file, tmp_path):
     model = local_model(str(file), tmp_path)
     assert model.name == "tiny.gguf"
