@@ -5,8 +5,8 @@
 Three tables, all with the real embedder:
 
 - Reading in: a JSON Lines file of `--texts` snippets through `knowledge.ingest.ingest` into a fresh library, everything
-  included (reading, checking, embedding, storing, committing), against `SentenceTransformer.encode` alone on the same
-  texts with the same model and the same batch size. The two take turns, in one run; the ratio is of the medians.
+  included (reading, checking, embedding, storing, committing), against `SentenceTransformer.encode` alone, as it comes,
+  on the same texts with the same model. The two take turns, in one run; the ratio is of the medians.
 - Searching: `Studio.search`, as every face calls it, in a space of `--snippets` snippets: alone, then while a file of
   `--texts` snippets is read into the same space. The query's embedding is included, and given apart. Between searches
   there are 50 ms. Their vectors are synthetic (see bench/retrieval.py), their texts sentences of the starter
@@ -93,7 +93,7 @@ def measure_reading(texts: int, embedder: SentenceTransformerEmbedder) -> list[d
 
     def encode() -> None:
         start = time.perf_counter()
-        embedder._model.encode(passages, batch_size=32, normalize_embeddings=True, show_progress_bar=False)
+        embedder._model.encode(passages, normalize_embeddings=True, show_progress_bar=False)
         bare.append(texts / (time.perf_counter() - start))
 
     embedder.embed(passages[:64])  # the first of everything is slower

@@ -57,7 +57,7 @@ class SentenceTransformerEmbedder:
     """
 
     def __init__(
-        self, name_or_folder: str | Path, device: str | None = None, batch_size: int = 32, name: str | None = None
+        self, name_or_folder: str | Path, device: str | None = None, batch_size: int = 16, name: str | None = None
     ) -> None:
         """Load a model: some seconds the first time in a process.
 
@@ -65,7 +65,8 @@ class SentenceTransformerEmbedder:
             name_or_folder: a folder, or a name on the hub. Only a name may make the hub be asked, and only when the
                 model is not in its cache.
             device: as PyTorch names it ("cpu", "cuda"); None takes the best there is.
-            batch_size: how many texts go through the model at once.
+            batch_size: how many texts go through the model at once. What is read in comes by the 64 (ingest.BATCH), and
+                sixteen of those are nearer in length than 32: less is padding.
             name: what to call it, where the folder's name says less.
 
         Raises:
