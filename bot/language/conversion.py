@@ -238,7 +238,7 @@ def file_digest(path: Path) -> str:
 
 
 def adapter_digest(folder: Path) -> str:
-    """The SHA-256 over an adapter's configuration and tensors, in hexadecimal. Notes that lie beside them do not count."""
+    """The SHA-256 over an adapter's configuration and tensors, in hexadecimal. Notes beside them do not count."""
     files = [path for path in sorted(folder.iterdir()) if path.name == ADAPTER_CONFIG or path.suffix == ".safetensors"]
     lines = [f"{path.name} {file_digest(path)}" for path in files]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
