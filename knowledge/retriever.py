@@ -24,7 +24,7 @@ RRF_K = 60  # as in Cormack, Clarke and Büttcher 2009, "Reciprocal rank fusion 
 _SURVEYED = 1024  # vectors looked at to tell near from far: plenty for shares of a ranking, and quick at any size
 _DRAWN_FROM = 2048  # vectors looked at where sparks are drawn from them: more, so that the bands have plenty to give
 _DEPTH = 50  # how far down each ranking is read, at least
-_CHOICE = 6  # rows picked at random for each spark that is wanted of a band: the seed's say in the matter
+_CHOICE = 6  # rows picked at random for each spark that is wanted of a band, of half of it at most: the seed's say
 
 _WHY = {Band.NEAR: "near in meaning", Band.MIDDLE: "loosely related", Band.FAR: "remotely related"}
 
@@ -76,8 +76,8 @@ class Retriever:
         """Material for ideas about `query`: up to `count` snippets, all different, from as far as the dial says.
 
         The bands are interleaved, so the first few are as mixed as all. `score` is the cosine. The same arguments on
-        the same library give the same sparks; another seed gives others of the middle and far bands. When a band has
-        too few left, those that rank nearest to it stand in; when all is used up, fewer come.
+        the same library give the same sparks; another seed gives others, but for those of a dial that is all near. When
+        a band has too few left, those that rank nearest to it stand in; when all is used up, fewer come.
 
         Args:
             distance: mixed is about 20 % near, 60 % middle and 20 % far. exclude: ids of snippets that are not wanted.
@@ -109,7 +109,7 @@ class Retriever:
         for band, wanted in shares(distance, count).items():
             if band is Band.NEAR:
                 near = _rows_of(survey, fused)
-                drawings.append(_draw_near(survey, near[free[near]], wanted))
+                drawings.append(_draw_near(survey, near[free[near]], wanted, rng if wanted < count else None))
             else:
                 rows = survey.rows(band)
                 drawings.append(_draw_related(survey, rows[free[rows]], wanted, rng, beside=taken))
@@ -257,10 +257,15 @@ def _rows_of(survey: Survey, ids: Iterable[int]) -> Ids:
     return order[np.searchsorted(survey.ids, np.fromiter(ids, np.int64), sorter=order)]
 
 
-def _draw_near(survey: Survey, rows: Ids, wanted: int) -> list[int]:
-    """From `rows`, best first: the best, unless they are too much alike. Those that only share words come last."""
+def _draw_near(survey: Survey, rows: Ids, wanted: int, rng: np.random.Generator | None = None) -> list[int]:
+    """From `rows`, best first: the best, unless they are too much alike. Those that only share words come last.
+
+    With `rng`, from a chance half of the best: another seed is to give others.
+    """
     inside = np.isin(rows, survey.rows(Band.NEAR)) | ~survey.sampled[rows]
     rows = np.concatenate([rows[inside], rows[~inside]])[: 2 * wanted + 2]
+    if rng is not None:
+        rows = rows[np.sort(rng.choice(len(rows), min(len(rows), wanted + 1), replace=False))]
     return draw(survey, rows, wanted, np.linspace(1, 0, len(rows), dtype=np.float32), variety=0.3)
 
 
@@ -269,7 +274,7 @@ def _draw_related(survey: Survey, rows: Ids, wanted: int, rng: np.random.Generat
 
     All are about equally near to the query, so those are preferred that are near to it and to little else.
     """
-    rows = rng.choice(rows, min(len(rows), _CHOICE * wanted), replace=False)
+    rows = rng.choice(rows, min(len(rows), max(wanted, min(len(rows) // 2, _CHOICE * wanted))), replace=False)
     return draw(survey, rows, wanted, survey.cosines[rows] - survey.common[rows], variety=0.3, beside=beside)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -185,6 +186,14 @@ def test_the_same_seed_gives_the_same_sparks(store: Store, fake: HashEmbedder, r
     assert draw(7) == draw(7)
     assert len({tuple(ids(draw(seed))) for seed in range(6)}) == 6
     assert ids(draw(1, Distance.NEAR)) == ids(draw(2, Distance.NEAR))
+
+
+def test_another_seed_gives_others_even_where_many_are_drawn(
+    store: Store, fake: HashEmbedder, retriever: Retriever
+) -> None:
+    fill(store, fake, "terminal", many(1000))
+    drawn = [set(ids(retriever.sparks("kite river", ["terminal"], 30, seed=seed))) for seed in range(5)]
+    assert max(len(one & other) for one, other in combinations(drawn, 2)) <= 15
 
 
 def test_excluded_snippets_stay_away_until_nothing_is_left(
