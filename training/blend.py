@@ -15,8 +15,9 @@ from typing import Annotated, Any
 
 import typer
 
+from bot.edge import told
 from bot.language.embedded import ADAPTER
-from knowledge.errors import BadInput, KindlingError
+from knowledge.errors import BadInput
 from training.adapter import CONFIG, WEIGHTS
 from training.prefer import NOTES, rounds
 
@@ -28,11 +29,8 @@ def main(
     """Write the average of several adapters, with the notes of all of them."""
     from safetensors.torch import save_file
 
-    try:
+    with told():
         mixed = average([_tensors(folder) for folder in adapters])
-    except KindlingError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
     notes = [{"average_of": {folder.name: rounds(folder) for folder in adapters}}]
     out.mkdir(parents=True, exist_ok=True)
     save_file(mixed, out / WEIGHTS, {"format": "pt"})

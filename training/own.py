@@ -18,9 +18,10 @@ from typing import Annotated, Any
 
 import typer
 
+from bot.edge import told
 from bot.language.conversion import Recipe as Conversion
 from bot.language.conversion import converted
-from knowledge.errors import BadInput, KindlingError
+from knowledge.errors import BadInput
 from training import adapter, card
 from training.batches import encode
 from training.examples import Example, fraction, read, split
@@ -48,7 +49,7 @@ def main(
     device: str = "auto",
 ) -> None:
     """Learn from own ideas and save the adapter with the lowest held-out loss."""
-    try:
+    with told():
         own, shipped = read([examples]), read(sorted(SHIPPED.glob("*.jsonl")))
         model, tokenizer = _model(Conversion(gguf, sha256, sha256), work, device)
         rank, alpha = _shape(go_on_from)
@@ -58,9 +59,6 @@ def main(
         checks = max(2, round(3 * epochs))
         recipe = Recipe(rank, alpha, rate, epochs=epochs, budget=tokens, checks=checks, minutes=minutes, seed=seed)
         facts = learn(own, shipped, model, tokenizer, recipe, work / "checkpoints", _say)
-    except KindlingError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
     adapter.save(model, facts.outcome.best, out)
     (out / "training.json").write_text(card.as_json(facts), encoding="utf-8")
 

@@ -8,25 +8,25 @@ of this does nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 
-def start() -> None:
-    """Join the other processes, if torchrun started this one."""
-    if "WORLD_SIZE" in os.environ:
-        import torch
+@contextmanager
+def joined() -> Iterator[None]:
+    """Join the other processes, if torchrun started this one, and leave them at the end."""
+    if "WORLD_SIZE" not in os.environ:
+        yield
+        return
+    import torch
 
-        torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-        if not torch.cuda.is_available():
-            torch.set_num_threads(max(1, (os.cpu_count() or 1) // size()))
-
-
-def stop() -> None:
-    """Leave the other processes."""
-    if size() > 1:
-        import torch
-
+    torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    if not torch.cuda.is_available():
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // size()))
+    try:
+        yield
+    finally:
         torch.distributed.destroy_process_group()
 
 

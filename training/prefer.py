@@ -20,11 +20,11 @@ from typing import Annotated, Any
 
 import typer
 
+from bot.edge import told
 from bot.language.conversion import Recipe as Conversion
 from bot.language.conversion import converted
 from bot.language.embedded import ADAPTER, GGUF_SHA256, find_gguf
 from bot.settings import read_settings
-from knowledge.errors import KindlingError
 from training import adapter, parallel
 from training.batches import plan
 from training.examples import fraction
@@ -76,8 +76,7 @@ def main(
     device: str = "auto",
 ) -> None:
     """Train the adapter on one pass over the pairs and save the one with the lowest held-out loss."""
-    try:
-        parallel.start()
+    with told(), parallel.joined():
         given = json.loads((go_on_from / "adapter_config.json").read_text(encoding="utf-8"))
         recipe = Recipe(rank=given["r"], alpha=given["lora_alpha"], rate=rate, budget=tokens, checks=checks, seed=seed)
         folder = converted(Conversion(find_gguf(), GGUF_SHA256, GGUF_SHA256), read_settings().data_dir / "models")
@@ -92,16 +91,11 @@ def main(
         parallel.say(f"{pairs} pairs of {len(learned)} questions to learn from, {held_out} of {len(checked)} held out")
         how = Preference(recipe, beta, anchor)
         best, found = prefer(model, learned, checked, how)
-    except KindlingError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
-    finally:
-        parallel.stop()
     if parallel.rank() == 0:
         adapter.save(model, best, out)
-        told = {"files": [path.name for path in files], **asdict(taste), "mended": mended}
-        told |= {"pairs": pairs, "held_out": held_out}
-        notes = [*rounds(go_on_from), {**asdict(how), **told, "measured": [asdict(one) for one in found]}]
+        learned_from = {"files": [path.name for path in files], **asdict(taste), "mended": mended}
+        learned_from |= {"pairs": pairs, "held_out": held_out}
+        notes = [*rounds(go_on_from), {**asdict(how), **learned_from, "measured": [asdict(one) for one in found]}]
         (out / NOTES).write_text(json.dumps(notes, indent=2) + "\n", encoding="utf-8")
         parallel.say(f"Kept step {min(found, key=lambda one: one.loss).step}. The adapter is in {out}.")
 

@@ -15,12 +15,12 @@ from typing import Annotated, Any
 
 import typer
 
+from bot.edge import told
 from bot.language.conversion import Recipe as Conversion
 from bot.language.conversion import converted
 from bot.language.embedded import ADAPTER, GGUF_SHA256, find_gguf
 from bot.language.loading import load_plain
 from bot.settings import read_settings
-from knowledge.errors import KindlingError
 from training import adapter, card, parallel
 from training.batches import Encoded, encode
 from training.examples import Example, read, split
@@ -55,8 +55,7 @@ def main(
     device: str = "auto",
 ) -> None:
     """Train a LoRA adapter on the embedded model and save the one with the lowest held-out loss."""
-    try:
-        parallel.start()
+    with told(), parallel.joined():
         recipe = Recipe(
             rank=rank,
             alpha=2 * rank,
@@ -88,11 +87,6 @@ def main(
         outcome = train(
             model, _encoded(learn, tokenizer), _encoded(check, tokenizer), recipe, checkpoints, parallel.say
         )
-    except KindlingError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
-    finally:
-        parallel.stop()
     if parallel.rank() == 0:
         adapter.save(model, outcome.best, out)
         facts = card.Facts(recipe, outcome, len(learn), len(check), [path.name for path in [*sources, *(replay or [])]])
