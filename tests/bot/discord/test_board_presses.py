@@ -18,7 +18,7 @@ OUTLINE = "\n".join(f"{number}. Carry the {number} kettles to the harbour wall b
 
 def told(messages, seed):  # type: ignore[no-untyped-def]
     """An idea, or an outline where one is asked for."""
-    return OUTLINE if "Outline it" in messages[-1].text else grounded_idea(messages, seed)
+    return OUTLINE if messages[-1].text == "1." else grounded_idea(messages, seed)
 
 
 @pytest.fixture
