@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bot.language.conversion import ADAPTER_CONFIG as CONFIG
 from bot.language.embedded import MODEL
 
 WEIGHTS = "adapter_model.safetensors"
-CONFIG = "adapter_config.json"
 
 
 def attach(base: Any, rank: int, alpha: int, seed: int) -> Any:

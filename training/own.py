@@ -142,8 +142,8 @@ def _shape(folder: Path | None) -> tuple[int, int]:
     """Rank and alpha of an adapter; where there is none, those that the shipped ones have."""
     if folder is None:
         return Recipe().rank, Recipe().alpha
-    told = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-    return told["r"], told["lora_alpha"]
+    given = json.loads((folder / adapter.CONFIG).read_text(encoding="utf-8"))
+    return given["r"], given["lora_alpha"]
 
 
 def _say(text: str) -> None:

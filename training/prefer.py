@@ -77,7 +77,7 @@ def main(
 ) -> None:
     """Train the adapter on one pass over the pairs and save the one with the lowest held-out loss."""
     with told(), parallel.joined():
-        given = json.loads((go_on_from / "adapter_config.json").read_text(encoding="utf-8"))
+        given = json.loads((go_on_from / adapter.CONFIG).read_text(encoding="utf-8"))
         recipe = Recipe(rank=given["r"], alpha=given["lora_alpha"], rate=rate, budget=tokens, checks=checks, seed=seed)
         folder = converted(Conversion(find_gguf(), GGUF_SHA256, GGUF_SHA256), read_settings().data_dir / "models")
         model, tokenizer = base(folder, device)
