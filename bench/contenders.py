@@ -12,17 +12,19 @@ come at once. A result is {"first": seconds to the first token of any answer, "t
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bot.language.base import Sampling
+from bot.language.crew import OPENMP
 from bot.language.loading import Loaded, load
 
 Work = Callable[[dict[str, Any]], dict[str, float]]
@@ -36,11 +38,14 @@ class Absent(Exception):
 class Contender:
     """A contender's process."""
 
-    def __init__(self, command: list[str]) -> None:
-        """Start it and wait until it is ready. Raises Absent."""
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+    def __init__(self, command: list[str], settings: Mapping[str, str]) -> None:
+        """Start it and wait until it is ready. Raises Absent.
+
+        Of OpenMP it gets these `settings` and what this process was started with, not what this process set for itself.
+        """
+        surroundings = {**{name: value for name, value in os.environ.items() if name not in OPENMP}, **settings}
+        pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        self._process = subprocess.Popen(command, env=surroundings, text=True, **pipes)
         try:
             self.version = str(self._answer()["ready"])
         except (ValueError, KeyError):

@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -26,11 +25,12 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-# Threads that wait sleep rather than spin, as in bench/language.py: torch reads this once, when it is loaded
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python would look for `bench` in this folder
+
+from bot.language.crew import wait_briefly  # noqa: E402
+
+wait_briefly()  # as bot/__main__.py does, before torch is loaded
 
 from bench.ideation import anchors, ours, table  # noqa: E402
 from bench.ideation.anchors import Run, Shelf  # noqa: E402

@@ -6,7 +6,8 @@
     python bench/language.py --llama-python PATH  llama-cpp-python is in that interpreter's environment, not in this one
 
 In each round every contender does each task, in turn, so that a busy machine slows all alike; a ratio is the median
-over rounds of that round's ratio. Each runs in a process of its own, whose peak memory is told. All answers have the
+over rounds of that round's ratio. Each runs in a process of its own, whose peak memory is told, and with the settings
+of OpenMP that it has where people use it: Kindling's own, or none. All answers have the
 same length (ends are ignored). The quality guard compares the engine's distributions with those of plain float32
 transformers. parallel_llama.py says how to install llama.cpp; without it that table is left out.
 
@@ -17,16 +18,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-# Threads that wait for one another go to sleep: spinning, as they would by default, they starve each other as soon as
-# anything else wants a core. torch's OpenMP reads this once, when it is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python would look for `bot` in this folder
@@ -34,6 +30,7 @@ sys.path.insert(0, str(ROOT))  # run as a script, Python would look for `bot` in
 from bench.contenders import Absent, Contender, serve  # noqa: E402
 from bench.divergence import Divergence, divergence  # noqa: E402
 from bot.language.conversion import Recipe, converted  # noqa: E402
+from bot.language.crew import OPENMP  # noqa: E402
 from bot.language.embedded import GGUF_SHA256, find_gguf  # noqa: E402
 from bot.language.tokenizer import read_tokenizer  # noqa: E402
 
@@ -142,7 +139,7 @@ def enter(options: argparse.Namespace, folder: Path) -> dict[str, Contender]:
     contenders = {}
     for name in (name for name in commands if name == "kindling" or name not in options.without.split(",")):
         try:
-            contenders[name] = Contender(commands[name])
+            contenders[name] = Contender(commands[name], OPENMP if name == "kindling" else {})
         except Absent as reason:
             print(f"{name} does not take part: {reason}", file=sys.stderr)
     return contenders

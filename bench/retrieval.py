@@ -22,6 +22,7 @@ Second table: `Retriever.search` and `Retriever.sparks` with the starter collect
 the embedding of the query included, and alone; the embedder computes as it does beside a local language model.
 """
 
+# ruff: noqa: E402 (what OpenMP reads is set before anything loads it)
 from __future__ import annotations
 
 import argparse
@@ -34,8 +35,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-# Threads that wait sleep rather than spin, as in bot/__main__.py: OpenMP reads this once, when it is loaded
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+from bot.language.crew import wait_briefly
+
+wait_briefly()  # as bot/__main__.py does, before torch is loaded
 
 import faiss
 import numpy as np

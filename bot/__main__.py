@@ -7,12 +7,12 @@ import os
 import sys
 from contextlib import suppress
 
+from bot.language.crew import wait_briefly
+
 
 def main() -> None:
     """Run the command line."""
-    # Threads that wait for each other by spinning take the cores from whoever else needs them. OpenMP reads
-    # this when torch is first imported, so it is set before anything else.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    wait_briefly()  # read when torch is first imported, so it is set before anything else
     from bot.cli import app
 
     try:

@@ -57,6 +57,8 @@ class Decoder:
         # looked up row by row: on the CPU it stays in the dtype of the file, and a copy lets the file's mapping go
         self._embedding = table.clone() if device.type == "cpu" else table.to(device, dtype)
         self._norm_weight = self._norm_of(weights, "model.norm")
+        ropes = {kind.rope for kind in architecture.layers if kind.rope is not None}
+        self._frequencies = {rope: torch.tensor(rope.frequencies, device=device) for rope in ropes}
         with ThreadPoolExecutor(torch.get_num_threads() if device.type == "cpu" else 1) as pool:
             # packing weights is most of the work of loading, and one thread's work each
             head = "lm_head" if "lm_head.weight" in weights else "model.embed_tokens"
@@ -73,18 +75,29 @@ class Decoder:
         """
         import torch
 
-        x = self._embedding[torch.tensor(tokens, device=self._device)].to(self._dtype)
+        x = self.hidden(torch.tensor(tokens, device=self._device), step)
+        return self.logits(x[torch.tensor(last, device=self._device)]) if last else None
+
+    def hidden(self, tokens: torch.Tensor, step: Sequence[Segment]) -> torch.Tensor:
+        """The same for tokens in a tensor (tokens,): what the last layer makes of each, (tokens, size)."""
+        import torch
+
+        x = self._embedding[tokens].to(self._dtype)
         if self._is.embedding_scale != 1.0:
             x = x * torch.tensor(self._is.embedding_scale, dtype=self._dtype)
-        rotations = self._rotations([position for segment in step for position in segment.positions])
+        rotations = self._rotations(torch.cat([segment.positions for segment in step]))
         for index, layer in enumerate(self._layers):
             y = self._attention(index, layer, self._norm(x, layer.before_attention), rotations, step)
             x = x + (y if layer.after_attention is None else self._norm(y, layer.after_attention))
             y = self._feed(layer, self._norm(x, layer.before_feed))
             x = x + (y if layer.after_feed is None else self._norm(y, layer.after_feed))
-        if not last:
-            return None
-        logits = self._head(self._norm(x[torch.tensor(last, device=self._device)], self._norm_weight))
+        return x
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Of each row of what `hidden` gave the logits of the next token: (rows, vocabulary)."""
+        import torch
+
+        logits = self._head(self._norm(hidden, self._norm_weight))
         cap = self._is.logit_cap
         return logits if cap is None else torch.tanh(logits / cap) * cap
 
@@ -135,14 +148,14 @@ class Decoder:
         normed: torch.Tensor = (wide * root).mul_(weight)
         return normed if x.dtype == torch.float32 else normed.to(self._dtype)
 
-    def _rotations(self, positions: list[int]) -> dict[Rope, tuple[torch.Tensor, torch.Tensor]]:
+    def _rotations(self, positions: torch.Tensor) -> dict[Rope, tuple[torch.Tensor, torch.Tensor]]:
         """For each encoding the cosines and sines that turn heads at these positions: (tokens, 1, width) each."""
         import torch
 
-        at = torch.tensor(positions, dtype=torch.float32, device=self._device)[:, None, None]
+        at = positions.float()[:, None, None]
         made = {}
-        for rope in {layer.kind.rope for layer in self._layers if layer.kind.rope is not None}:
-            angle = at * torch.tensor(rope.frequencies, device=self._device)
+        for rope, frequencies in self._frequencies.items():
+            angle = at * frequencies
             cosine, sine = angle.cos(), angle.sin()
             parts = torch.cat([cosine, cosine], dim=-1), torch.cat([-sine, sine], dim=-1)
             made[rope] = (parts[0].to(self._dtype), parts[1].to(self._dtype))

@@ -25,8 +25,10 @@ from typing import TYPE_CHECKING
 
 from bot.language.attention import Segment
 from bot.language.base import Piece
+from bot.language.crew import Crew, threads
 from bot.language.decoder import Decoder
 from bot.language.errors import LanguageError
+from bot.language.graphs import Graphs
 from bot.language.keyvalues import KeyValues
 from bot.language.loading import Loaded, out_of_memory
 from bot.language.prefixes import PrefixCache
@@ -37,13 +39,17 @@ if TYPE_CHECKING:
     import torch
 
 
+CHUNK, CHUNK_ON_CUDA = 120, 1024
+"""Tokens of prompts that are read in a step. On a CPU each takes its time; a GPU reads many as fast as a few."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much an engine takes on at a time.
 
     `places` answers are decoded at once; `chunk` tokens of prompts are read in a step, or twice as many in one in which
-    nothing is decoded; `memory` bounds the keys and values of running answers and `prefixes` those of prompts kept for
-    later, in bytes.
+    nothing is decoded (None: as many as suit the device); `memory` bounds the keys and values of running answers and
+    `prefixes` those of prompts kept for later, in bytes.
 
     On a CPU, where a step takes the longer the more rows it has, the first `ahead` answers of a request run before its
     others until one of them is whole (0: all run at once): who waits has something to read sooner, and all of it later.
@@ -51,7 +57,7 @@ class Limits:
 
     places: int = 32
     ahead: int = 0
-    chunk: int = 120
+    chunk: int | None = None
     memory: int = 1 << 30
     prefixes: int = 1 << 28
 
@@ -122,7 +128,11 @@ class Engine:
         self._decoder = decoder
         self._shape = decoder.shape
         self._limits = limits or Limits()
-        self._ahead = (self._limits.ahead if loaded.device.type == "cpu" else 0) or self._limits.places
+        on_cpu = loaded.device.type == "cpu"
+        self._ahead = (self._limits.ahead if on_cpu else 0) or self._limits.places
+        self._chunk = self._limits.chunk or (CHUNK if on_cpu else CHUNK_ON_CUDA)
+        self._crew = Crew(threads() if on_cpu else 1)
+        self._graphs = None if on_cpu else Graphs(decoder)
         self._groups: list[_Group] = []
         self._prefixes = PrefixCache(self._limits.prefixes)
 
@@ -146,6 +156,8 @@ class Engine:
         """Drop every request, telling each why, and everything that is kept."""
         groups, self._groups = self._groups, []
         self._prefixes.clear()
+        if self._graphs:
+            self._graphs.forget()
         for group in groups:
             group.request.deliver(reason)
 
@@ -156,11 +168,13 @@ class Engine:
         self._groups = [group for group in self._groups if not group.request.cancelled.is_set()]
         work: list[_Work] = []
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), self._crew:
                 self._admit()
                 work = list(self._plan())
                 if work:
                     self._compute(work)
+                if self._graphs and not self._groups:
+                    self._graphs.forget()
         except Exception as error:  # what failed is given up; the engine lives on
             failed = {id(item.group) for item in work}
             broken = [g for g in self._groups if id(g) in failed or not work]
@@ -189,7 +203,7 @@ class Engine:
             group.rows.append(_Row(answer, answer.prompt[group.request.shared :]))
             if len(group.rows) > group.own.rows:
                 rows = min(max(8, 2 * group.own.rows), len(group.rows) + len(group.waiting))
-                group.own.fit(rows, max(group.own.capacity, len(answer.prompt) - group.request.shared + 32))
+                group.own.fit(rows, max(group.own.capacity, len(answer.prompt) - group.request.shared + 64))
 
     def _fits(self, group: _Group, *, alone: bool) -> bool:
         """Whether the group's next answer, at its longest, fits into memory beside the others. One alone always may."""
@@ -213,10 +227,10 @@ class Engine:
         read one at a time: requests that come together often begin alike, and the second one finds in the cache what
         the first one read.
         """
-        left, begun = 2 * self._limits.chunk, False
+        left, begun = 2 * self._chunk, False
         for group in self._groups:
             if decoding := [i for i, row in enumerate(group.rows) if len(row.pending) == 1]:
-                left = self._limits.chunk
+                left = self._chunk
                 yield self._work(group, decoding, [1] * len(decoding))
         for group in sorted(self._groups, key=self._left_to_read):
             taken, counts = [], []
@@ -277,7 +291,8 @@ class Engine:
             if not item.rows:
                 start += item.segment.tokens
         tokens = [token for item in work for token in item.tokens]
-        logits = self._decoder.forward(tokens, [item.segment for item in work], last)
+        forward = self._decoder.forward if self._graphs is None else self._graphs.forward
+        logits = forward(tokens, [item.segment for item in work], last)
         for item in work:
             if not item.rows:
                 item.group.read += item.segment.tokens

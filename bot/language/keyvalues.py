@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,6 +48,11 @@ class KeyValues:
         return self._both.shape[4]
 
     @property
+    def memory(self) -> torch.Tensor:
+        """Where they are: another tensor after each `fit` that made room."""
+        return self._both
+
+    @property
     def bytes(self) -> int:
         """Memory it takes."""
         return self._both.nbytes
@@ -74,14 +78,14 @@ class KeyValues:
             self._views = what, [(both[0], both[1]) for both in part]
         return self._views[1]
 
-    def slots(self, places: Sequence[tuple[int, int]]) -> torch.Tensor:
-        """What `store` needs to know of the (row, place in the row) of each token that it is to store."""
+    def slots(self, rows: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """What `store` needs to know of the row of each token that it is to store, and of its place there."""
         import torch
 
-        _, _, rows, heads, capacity, _ = self._both.shape
-        starts = torch.tensor([row * heads * capacity + place for row, place in places], device=self.shape.device)
+        _, _, count, heads, capacity, _ = self._both.shape
+        starts = rows * (heads * capacity) + places
         part = torch.arange(2 * heads, device=self.shape.device)  # keys of every head, then values of every head
-        return (starts[:, None] + (part // heads * rows * heads + part % heads) * capacity).flatten()
+        return (starts[:, None] + (part // heads * count * heads + part % heads) * capacity).flatten()
 
     def store(self, layer: int, slots: torch.Tensor, key_values: torch.Tensor) -> None:
         """Store tokens' keys and values, (tokens, 2 x heads, width), keys first. Valid until `fit` is called."""

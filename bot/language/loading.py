@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bot.language.architecture import UnknownArchitecture, describe, read_config
 from bot.language.chat import ChatTemplate
 from bot.language.conversion import Progress, converted, recipe_for_file
+from bot.language.crew import threads
 from bot.language.decoder import Decoder
 from bot.language.errors import LanguageError, ModelNotFound, ModelTooLarge
 from bot.language.packed import has_fast_bf16
@@ -117,7 +117,7 @@ def load(folder: Path, device: str = "auto") -> Loaded:
 
     # PyTorch gives a thread that first computes now the count that some thread set last, and the embedder's thread sets
     # one while it embeds a query: without this the model might be left with a single core for good.
-    torch.set_num_threads(_threads())
+    torch.set_num_threads(threads())
     where = _device(device)
     try:
         config = read_config(folder)
@@ -164,15 +164,6 @@ def _any_model(folder: Path, device: torch.device) -> Any:
             str(folder), local_files_only=True, dtype=compute_dtype(device), use_safetensors=True
         )
         return model.to(device).eval()
-
-
-def _threads() -> int:
-    """Threads to compute with on a CPU: what OMP_NUM_THREADS says, else one for each core this process may use."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    if wanted.isdigit() and int(wanted):
-        return int(wanted)
-    # Only Linux tells which cores a process may use.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _device(name: str) -> torch.device:

@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bot.language.crew import Crew, threads
 from bot.language.errors import LanguageError
 from bot.language.loading import Loaded, out_of_memory
 from bot.language.requests import Answer, Request
@@ -34,6 +35,7 @@ class PlainEngine:
 
     def __init__(self, loaded: Loaded) -> None:
         self._loaded = loaded
+        self._crew = Crew(threads() if loaded.device.type == "cpu" else 1)
         self._waiting: deque[Request] = deque()
         self._batch: _Batch | None = None
 
@@ -66,7 +68,7 @@ class PlainEngine:
             return
         request = self._batch.request if self._batch else self._waiting.popleft()
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), self._crew:
                 self._advance(request)
         except Exception as error:
             self._batch = None

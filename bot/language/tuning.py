@@ -148,7 +148,8 @@ def _workplace(data_dir: Path) -> Iterator[Path]:
 
 def _run(words: Sequence[str], work: Path, tell: Progress) -> None:
     """Run the training process, tell how far it is, and see that it ends with this call."""
-    surroundings = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_WAIT_POLICY": "PASSIVE"}
+    surroundings = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    surroundings |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}  # it runs for hours: others come first
     with (
         (work / "errors.txt").open("w+", encoding="utf-8", errors="replace") as errors,
         subprocess.Popen(  # noqa: S603 (our own module, no words of others)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bot.language.crew import wait_briefly
 from bot.language.embedded import embedded_model as make_embedded_model
 from bot.language.local import LocalModel
 from bot.services import open_services
 from bot.settings import Settings
 from tests.bot.fakes import ScriptedModel
 
-# torch's threads wait asleep, not spinning, which beside other busy processes is several times faster. OpenMP reads it
-# once, when torch is loaded; no test has done that yet.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+wait_briefly()  # as bot/__main__.py does: no test has loaded torch yet
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,13 @@ import pytest
 import torch
 
 from bot.language import attend as attention
+from bot.language.attention import Segment
 from bot.language.base import Continuation, Message, Sampling
 from bot.language.embedded import embedded_model
 from bot.language.engine import Engine, Limits
 from bot.language.errors import LanguageError
+from bot.language.graphs import Graphs
+from bot.language.keyvalues import KeyValues
 from bot.language.local import make_engine
 
 from . import tiny
@@ -80,6 +83,45 @@ def test_requests_that_join_and_leave_do_not_mix(family):
     found = {3 * i + index: text for i, heard in enumerate(told) for index, text in heard.texts.items()}
     assert len(found) == 12 and all(heard.error is None for heard in told)
     assert sum(found[seed] != answers[seed] for seed in answers) <= 1
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_graph_computes_what_the_step_does(family):
+    """Through sequences that end, and one that makes room for itself."""
+    decoder = tiny.loaded(family, device="cuda").model
+    graphs = Graphs(decoder)
+    draw = torch.Generator().manual_seed(6)
+    prefix = KeyValues(decoder.shape, 1, 30)
+    shared = torch.randint(0, 256, (30,), generator=draw).tolist()
+    decoder.forward(shared, [Segment(prefix, [0], [0], [30])], [])
+    own, same = KeyValues(decoder.shape, 4, 16), KeyValues(decoder.shape, 4, 16)
+    captured = 0
+    for length in range(40):
+        rows = list(range(3 if length < 25 else 2))
+        for both in (own, same):
+            both.fit(4, length + 1)
+        tokens = torch.randint(0, 256, (len(rows),), generator=draw).tolist()
+        counts, lengths = [1] * len(rows), [length] * len(rows)
+        expected = decoder.forward(tokens, [Segment(own, rows, lengths, counts, prefix, 30)], rows)
+        found = graphs.forward(tokens, [Segment(same, rows, lengths, counts, prefix, 30)], rows)
+        torch.testing.assert_close(found, expected, rtol=5e-3, atol=5e-3)
+        captured += graphs.captured
+    assert captured > 30
+    graphs.forget()
+    assert not graphs.captured
+
+
+def test_what_cannot_be_captured_is_computed_step_by_step(monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("no graphs today")
+
+    loaded = tiny.loaded("llama", device="cuda")
+    engine = make_engine(loaded, Limits())
+    request, told = tiny.request(loaded, SHARED, [continuation(seed) for seed in range(3)])
+    monkeypatch.setattr(torch.cuda.CUDAGraph, "capture_begin", refuse)
+    tiny.run(engine, request)
+    assert told.error is None and len(told.last) == 3
 
 
 def test_thousands_of_requests_leave_no_memory_behind():

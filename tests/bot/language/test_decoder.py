@@ -84,6 +84,26 @@ def test_logits_are_those_of_transformers(variety, kernels):
     compare_with_transformers(variety, "cpu", 1e-3, 2e-3)
 
 
+@torch.inference_mode()
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_steady_step_computes_the_same_beside_rows_that_have_ended(family):
+    """What graphs.py captures, computed here without a graph."""
+    decoder = tiny.loaded(family).model
+    draw = torch.Generator().manual_seed(5)
+    prefix, own = KeyValues(decoder.shape, 1, 30), KeyValues(decoder.shape, 4, 20)
+    shared, owns = (torch.randint(0, 256, (count,), generator=draw).tolist() for count in (30, 14))
+    decoder.forward(shared, [Segment(prefix, [0], [0], [30])], [])
+    decoder.forward(owns, [Segment(own, [0, 1, 2], [0, 0, 0], [3, 9, 2], prefix, 30)], [])
+    step = Segment(own, [0, 1, 2], [3, 9, 2], [1, 1, 1], prefix, 30)
+    assert step.decodes
+    expected = decoder.forward([7, 8, 9], [step], [0, 1, 2])
+    lengths = torch.zeros(4, dtype=torch.long)
+    steady = step.steady(lengths)
+    lengths.copy_(torch.tensor([3, 9, 2, 0]))  # read when it is run, not when it is made
+    found = decoder.logits(decoder.hidden(torch.tensor([7, 8, 9, 0]), [steady]))
+    torch.testing.assert_close(found[:3], expected, rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("family", "changes", "reason"),
     [
