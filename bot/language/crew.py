@@ -20,8 +20,8 @@ OPENMP = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000"}
 CROWDED = 20
 """Times that a step is interrupted. Alone on a machine it is 0 to 4, with one other process that works 100 to 400."""
 
-FIRST, LAST = 8, 128
-"""Steps until one thread more is tried: at first, and at most, doubled every time that it was too many."""
+FIRST, LAST = 4, 128
+"""Steps until one thread more is tried, at least and at most: doubled when it was too many, halved while all are fine."""
 
 
 def wait_briefly() -> None:
@@ -69,7 +69,7 @@ class Crew:
                 self._resize(self.size - 1)
                 self._left, self._patience = self._patience, min(2 * self._patience, LAST)
         elif self.size == self._most:
-            self._patience = FIRST
+            self._patience = max(FIRST, self._patience // 2)
         else:
             self._left -= 1
             if self._left <= 0:

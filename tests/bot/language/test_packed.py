@@ -58,6 +58,26 @@ def test_a_row_does_not_depend_on_the_batch(pack, dtype, outputs, inputs):
 
 
 @torch.inference_mode()
+def test_onednn_is_given_few_counts_of_rows_and_not_many_more_than_there_are(monkeypatch):
+    """It keeps code for every count that it has seen: half a megabyte for each, and each layer's shape."""
+    given = []
+
+    def compute(x, *_):
+        given.append(len(x))
+        return x
+
+    monkeypatch.setattr(packed, "_past_the_wrapper", lambda _: compute)
+    try:
+        packed_layer = packed._onednn(torch.randn(96, 48, dtype=torch.bfloat16), None)
+    except (AttributeError, RuntimeError):
+        pytest.skip("this torch has no such operator")
+    for rows in range(1, 241):
+        assert len(packed_layer(torch.zeros(rows, 48))) == rows
+    assert len(set(given)) <= 40
+    assert all(rows <= taken <= max(2, 1.25 * rows) for rows, taken in enumerate(given, start=1))
+
+
+@torch.inference_mode()
 def test_a_layer_that_computes_something_else_is_not_used(monkeypatch, caplog):
     caplog.set_level("INFO", "bot.language")
     for pack in ("_fbgemm", "_onednn"):
