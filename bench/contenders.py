@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,7 @@ class Contender:
     """A contender's process."""
 
     def __init__(self, command: list[str], settings: Mapping[str, str]) -> None:
-        """Start it and wait until it is ready. Raises Absent.
-
-        Of OpenMP it gets these `settings` and what this process was started with, not what this process set for itself.
-        """
+        """Start it and wait until it is ready. Raises Absent. Of how OpenMP waits it is told these `settings` only."""
         surroundings = {**{name: value for name, value in os.environ.items() if name not in OPENMP}, **settings}
         pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         self._process = subprocess.Popen(command, env=surroundings, text=True, **pipes)
@@ -71,8 +69,9 @@ class Contender:
         return answer
 
 
-def kindling(folder: Path, device: str) -> Work:
+def kindling(folder: Path, device: str, *, graphs: bool = True) -> Work:
     """Kindling's engine, without what it remembers from job to job."""
+    from bot.language.engine import Limits
     from bot.language.local import make_engine
     from bot.language.requests import Answer, Request
     from bot.language.text import TextStream
@@ -80,7 +79,7 @@ def kindling(folder: Path, device: str) -> Work:
     loaded = endless(load(folder, device))
 
     def work(job: dict[str, Any]) -> dict[str, float]:
-        engine, heard = make_engine(loaded), []
+        engine, heard = make_engine(loaded, Limits(graphs=graphs)), []
         began, spent = time.perf_counter(), time.process_time()
         for request in job["requests"]:
             answers = [
@@ -157,7 +156,8 @@ def endless(loaded: Loaded) -> Loaded:
 def serve(name: str, folder: Path, device: str) -> None:
     """A contender's process."""
     answers, sys.stdout = sys.stdout, sys.stderr  # whatever else is printed is no result
-    work = {"kindling": kindling, "generate": generate}[name](folder, device)
+    contenders = {"kindling": kindling, "no graphs": partial(kindling, graphs=False), "generate": generate}
+    work = contenders[name](folder, device)
     print(json.dumps({"ready": name}), file=answers, flush=True)
     for line in sys.stdin:
         print(json.dumps(work(json.loads(line))), file=answers, flush=True)

@@ -6,10 +6,12 @@
     python bench/language.py --llama-python PATH  llama-cpp-python is in that interpreter's environment, not in this one
 
 In each round every contender does each task, in turn, so that a busy machine slows all alike; a ratio is the median
-over rounds of that round's ratio. Each runs in a process of its own, whose peak memory is told, and with the settings
-of OpenMP that it has where people use it: Kindling's own, or none. All answers have the
-same length (ends are ignored). The quality guard compares the engine's distributions with those of plain float32
-transformers. parallel_llama.py says how to install llama.cpp; without it that table is left out.
+over rounds of that round's ratio. Each runs in a process of its own, whose peak memory is told, and its threads wait as
+they do where people use it: Kindling's as crew.py has it, others' as OpenMP has it. All answers have the same length
+(ends are ignored). The quality guard compares the engine's distributions with those of plain float32 transformers.
+parallel_llama.py says how to install llama.cpp; without it that table is left out.
+
+On CUDA one more takes part: Kindling's engine without graphs, each step asked for operation by operation.
 
 Prints Markdown tables; `--json FILE` writes the numbers for programs.
 """
@@ -131,10 +133,14 @@ def report(tasks: tuple[Task, ...], seconds: Seconds, peaks: dict[str, int], gua
 
 def enter(options: argparse.Namespace, folder: Path) -> dict[str, Contender]:
     """Start the contenders that there are."""
+    import torch
+
     own = [sys.executable, __file__, "--device", options.device, "--model", str(folder), "--serve"]
     commands = {"kindling": [*own, "kindling"]}
     if not options.model:  # llama.cpp has the embedded model's GGUF, and of other models nothing
         commands["llama.cpp"] = [options.llama_python, str(ROOT / "bench" / "parallel_llama.py"), str(find_gguf())]
+    if options.device != "cpu" and torch.cuda.is_available():
+        commands["no graphs"] = [*own, "no graphs"]
     commands["generate"] = [*own, "generate"]
     contenders = {}
     for name in (name for name in commands if name == "kindling" or name not in options.without.split(",")):

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 OPENMP = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000"}
-"""Wait asleep, but first look that often (about 0.1 ms). OpenMP reads both once, when torch is loaded."""
+"""Wait asleep, but first look that often: about 0.1 ms, by libgomp's own estimate. Read once, when torch is loaded."""
 
 CROWDED = 20
-"""Times that a step is interrupted. Alone on a machine it is 0 to 4, with one other process that works 100 to 400."""
+"""Times that a step is interrupted. Alone on two cores it is 0 to 11, beside a process that always works 100 to 400."""
 
 FIRST, LAST = 4, 128
-"""Steps until one thread more is tried, at least and at most: doubled when it was too many, halved while all are fine."""
+"""Steps until one thread more is tried, at least and at most: doubled when it was too many, halved while all do."""
 
 
 def wait_briefly() -> None:

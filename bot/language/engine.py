@@ -49,7 +49,7 @@ class Limits:
 
     `places` answers are decoded at once; `chunk` tokens of prompts are read in a step, or twice as many in one in which
     nothing is decoded (None: as many as suit the device); `memory` bounds the keys and values of running answers and
-    `prefixes` those of prompts kept for later, in bytes.
+    `prefixes` those of prompts kept for later, in bytes. With `graphs` decode steps are captured on CUDA (graphs.py).
 
     On a CPU, where a step takes the longer the more rows it has, the first `ahead` answers of a request run before its
     others until one of them is whole (0: all run at once): who waits has something to read sooner, and all of it later.
@@ -60,6 +60,7 @@ class Limits:
     chunk: int | None = None
     memory: int = 1 << 30
     prefixes: int = 1 << 28
+    graphs: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -132,7 +133,7 @@ class Engine:
         self._ahead = (self._limits.ahead if on_cpu else 0) or self._limits.places
         self._chunk = self._limits.chunk or (CHUNK if on_cpu else CHUNK_ON_CUDA)
         self._crew = Crew(threads() if on_cpu else 1)
-        self._graphs = None if on_cpu else Graphs(decoder)
+        self._graphs = Graphs(decoder) if self._limits.graphs and not on_cpu else None
         self._groups: list[_Group] = []
         self._prefixes = PrefixCache(self._limits.prefixes)
 

@@ -48,8 +48,8 @@ def draw(logits: torch.Tensor, samplings: Sequence[Sampling], steps: Sequence[in
             [steps[i] for i in members],
             width,
         )
-    picked = logits.gather(1, chosen[:, None])[:, 0] - torch.logsumexp(logits, dim=-1)
-    return [Draw(token, value) for token, value in zip(chosen.tolist(), picked.tolist(), strict=True)]
+    surprise = torch.nn.functional.cross_entropy(logits, chosen, reduction="none")
+    return [Draw(token, -value) for token, value in zip(chosen.tolist(), surprise.tolist(), strict=True)]
 
 
 def _by_width(samplings: Sequence[Sampling], vocabulary: int) -> dict[int, list[int]]:
