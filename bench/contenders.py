@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.language.base import Sampling
-from bot.language.crew import OPENMP
 from bot.language.loading import Loaded, load
+from knowledge.crew import OPENMP
 
 Work = Callable[[dict[str, Any]], dict[str, float]]
 SETTINGS = {"temperature": 0.9, "top_k": 50, "top_p": 0.95}

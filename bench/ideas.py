@@ -28,7 +28,7 @@ import typer
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python would look for `bench` in this folder
 
-from bot.language.crew import wait_briefly  # noqa: E402
+from knowledge.crew import wait_briefly  # noqa: E402
 
 wait_briefly()  # as bot/__main__.py does, before torch is loaded
 

@@ -32,9 +32,9 @@ sys.path.insert(0, str(ROOT))  # run as a script, Python would look for `bot` in
 from bench.contenders import Absent, Contender, serve  # noqa: E402
 from bench.divergence import Divergence, divergence  # noqa: E402
 from bot.language.conversion import Recipe, converted  # noqa: E402
-from bot.language.crew import OPENMP  # noqa: E402
 from bot.language.embedded import GGUF_SHA256, find_gguf  # noqa: E402
 from bot.language.tokenizer import read_tokenizer  # noqa: E402
+from knowledge.crew import OPENMP  # noqa: E402
 
 SHARED, OWN = 504, 32
 """Tokens that all prompts of a request begin with, and tokens that each adds."""

@@ -35,7 +35,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from bot.language.crew import wait_briefly
+from knowledge.crew import wait_briefly
 
 wait_briefly()  # as bot/__main__.py does, before torch is loaded
 

@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import suppress
 
-from bot.language.crew import wait_briefly
+from knowledge.crew import wait_briefly
 
 
 def main() -> None:

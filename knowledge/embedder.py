@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from logging import ERROR, getLogger
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from knowledge.crew import Crew, threads
 from knowledge.errors import EmbedderError
 from knowledge.imports import TURN
 
@@ -73,6 +74,7 @@ class SentenceTransformerEmbedder:
             EmbedderError: it is missing, damaged, unreachable or too large for the memory.
         """
         self._batch_size = batch_size
+        self._crew = Crew(threads())
         if Path(name_or_folder).expanduser().is_dir():
             folder = Path(name_or_folder).expanduser().resolve()
             self._model = _load(str(folder), device, local=True)
@@ -101,7 +103,7 @@ class SentenceTransformerEmbedder:
 
     def _encode(self, texts: list[str]) -> NDArray[np.float32]:
         try:
-            with _few_threads() if len(texts) <= _FEW_TEXTS else nullcontext():
+            with _few_threads() if len(texts) <= _FEW_TEXTS else self._crew:
                 rows = self._model.encode(
                     texts,
                     batch_size=len(texts),

@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING
 
 from bot.language.attention import Segment
 from bot.language.base import Piece
-from bot.language.crew import Crew, threads
 from bot.language.decoder import Decoder
 from bot.language.errors import LanguageError
 from bot.language.graphs import Graphs
@@ -34,6 +33,7 @@ from bot.language.loading import Loaded, out_of_memory
 from bot.language.prefixes import PrefixCache
 from bot.language.requests import Answer, Request
 from bot.language.sampling import draw
+from knowledge.crew import Crew, threads
 
 if TYPE_CHECKING:
     import torch

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from bot.language.architecture import UnknownArchitecture, describe, read_config
 from bot.language.chat import ChatTemplate
 from bot.language.conversion import Progress, converted, recipe_for_file
-from bot.language.crew import threads
 from bot.language.decoder import Decoder
 from bot.language.errors import LanguageError, ModelNotFound, ModelTooLarge
 from bot.language.packed import has_fast_bf16
 from bot.language.surroundings import offline, quiet
 from bot.language.tokenizer import read_tokenizer
 from bot.language.weights import stored_weights
+from knowledge.crew import threads
 from knowledge.imports import TURN
 
 if TYPE_CHECKING:

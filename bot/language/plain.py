@@ -10,11 +10,11 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bot.language.crew import Crew, threads
 from bot.language.errors import LanguageError
 from bot.language.loading import Loaded, out_of_memory
 from bot.language.requests import Answer, Request
 from bot.language.sampling import draw
+from knowledge.crew import Crew, threads
 
 if TYPE_CHECKING:
     import torch

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.language.crew import wait_briefly
 from bot.language.embedded import embedded_model as make_embedded_model
 from bot.language.local import LocalModel
 from bot.services import open_services
 from bot.settings import Settings
+from knowledge.crew import wait_briefly
 from tests.bot.fakes import ScriptedModel
 
 wait_briefly()  # as bot/__main__.py does: no test has loaded torch yet

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -310,3 +311,16 @@ def test_the_prefix_cache_stays_within_its_budget():
     assert cache.longest((2, 1, 2))[0] == 0
     cache.keep((7,), KeyValues(shape, 1, 160))
     assert cache.longest((7,))[0] == 0
+
+
+def test_answers_do_not_depend_on_how_many_threads_there_are():
+    loaded = tiny.loaded("llama", torch.bfloat16)
+    found, before = [], torch.get_num_threads()
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        asked = [Continuation((), Sampling(seed=seed, max_tokens=40)) for seed in range(6)]
+        request, told = tiny.request(loaded, [Message("user", "harbour lantern " * 9)], asked)
+        tiny.run(make_engine(loaded), request)
+        found.append(told.texts)
+    torch.set_num_threads(before)
+    assert found[0] == found[1] and len(found[0]) == 6

@@ -49,7 +49,7 @@ def interruptions() -> int:
 
 
 class Crew:
-    """The threads of torch's that compute what is inside of a `with`. All of them on the thread that uses it."""
+    """The threads of torch's that compute what is inside of a `with`."""
 
     def __init__(self, most: int, interruptions: Callable[[], int] = interruptions) -> None:
         """`most` is how many compute where nobody else wants a core; 1 leaves torch as it is."""
@@ -61,6 +61,8 @@ class Crew:
         self._patience = FIRST
 
     def __enter__(self) -> None:
+        if self.size < self._most:
+            self._resize(self.size)  # torch counts them for each thread that asks, and this may be another one
         self._before = self._interruptions()
 
     def __exit__(self, *_: object) -> None:

@@ -11,12 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.language import crew
-from bot.language.base import Continuation, Message, Sampling
-from bot.language.crew import CROWDED, FIRST, Crew, wait_briefly
-from bot.language.local import make_engine
-
-from . import tiny
+from knowledge import crew
+from knowledge.crew import CROWDED, FIRST, Crew, wait_briefly
 
 
 @pytest.fixture(autouse=True)
@@ -80,18 +76,6 @@ def test_whatever_happens_there_is_somebody_to_compute(interrupted, most):
         with crew:
             pass
         assert 1 <= crew.size <= most
-
-
-def test_answers_do_not_depend_on_how_many_threads_there_are():
-    loaded = tiny.loaded("llama", torch.bfloat16)
-    found = []
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        asked = [Continuation((), Sampling(seed=seed, max_tokens=40)) for seed in range(6)]
-        request, told = tiny.request(loaded, [Message("user", "harbour lantern " * 9)], asked)
-        tiny.run(make_engine(loaded), request)
-        found.append(told.texts)
-    assert found[0] == found[1] and len(found[0]) == 6
 
 
 def test_the_system_counts_interruptions():
