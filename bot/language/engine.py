@@ -133,7 +133,7 @@ class Engine:
         self._ahead = (self._limits.ahead if on_cpu else 0) or self._limits.places
         self._chunk = self._limits.chunk or (CHUNK if on_cpu else CHUNK_ON_CUDA)
         self._crew = Crew(threads() if on_cpu else 1)
-        self._graphs = Graphs(decoder) if self._limits.graphs and not on_cpu else None
+        self._graphs = Graphs(decoder) if self._limits.graphs and loaded.device.type == "cuda" else None
         self._groups: list[_Group] = []
         self._prefixes = PrefixCache(self._limits.prefixes)
 
@@ -174,8 +174,6 @@ class Engine:
                 work = list(self._plan())
                 if work:
                     self._compute(work)
-                if self._graphs and not self._groups:
-                    self._graphs.forget()
         except Exception as error:  # what failed is given up; the engine lives on
             failed = {id(item.group) for item in work}
             broken = [g for g in self._groups if id(g) in failed or not work]
@@ -184,6 +182,8 @@ class Engine:
             reason = out_of_memory(error) or LanguageError(f"The language model failed: {error!r:.200}")
             for group in broken:
                 group.request.deliver(reason)
+        if self._graphs and not self._groups:
+            self._graphs.forget()
 
     # Who gets a place
 
