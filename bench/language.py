@@ -145,7 +145,8 @@ def enter(options: argparse.Namespace, folder: Path) -> dict[str, Contender]:
     contenders = {}
     for name in (name for name in commands if name == "kindling" or name not in options.without.split(",")):
         try:
-            contenders[name] = Contender(commands[name], OPENMP if name == "kindling" else {})
+            ours = name in {"kindling", "no graphs"}
+            contenders[name] = Contender(commands[name], OPENMP if ours else {})
         except Absent as reason:
             print(f"{name} does not take part: {reason}", file=sys.stderr)
     return contenders
